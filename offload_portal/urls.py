@@ -1,0 +1,14 @@
+"""The URL map."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("offload_portal.pages.urls")),
+    path("", include("orgs.urls")),
+    path("", include("usage.urls")),
+    path("api/v1/", include("offload_portal.pages.api.urls")),
+    path("account/", include("allauth.urls")),
+    path("", include("allauth.idp.urls")),
+    path("operators/", admin.site.urls),
+]

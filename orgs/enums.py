@@ -1,0 +1,80 @@
+"""Closed lists of words in `orgs`."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """A person's role in an organization (product.md rule 2)."""
+
+    OWNER = "owner", _("Owner")
+    EDITOR = "editor", _("Editor")
+    MEMBER = "member", _("Member")
+
+
+class GrantKind(models.TextChoices):
+    """To whom a grant gives a license (rule 4)."""
+
+    ALL = "all", _("All members")
+    TEAM = "team", _("Team")
+    PERSON = "person", _("Person")
+
+
+class LicenseState(models.TextChoices):
+    HELD = "held", _("Licensed")
+    QUEUED = "queued", _("Waiting for a license")
+
+
+class OffloadSwitch(models.TextChoices):
+    """Whether clients may use Offload (rule 6)."""
+
+    ALWAYS_ENABLED = "always_enabled", _("Always enabled")
+    ENABLED = "enabled", _("Enabled")
+    DISABLED = "disabled", _("Disabled")
+    ALWAYS_DISABLED = "always_disabled", _("Always disabled")
+    USER_DEFINED = "user_defined", _("User defined")
+
+
+class TokenKind(models.TextChoices):
+    PERSONAL = "personal", _("Personal")
+    ORGANIZATION = "organization", _("Organization")
+
+
+class Scope(models.TextChoices):
+    """What a token may do (api.md, "Who is calling")."""
+
+    SESSIONS = "sessions", _("Start, watch and stop your own sessions")
+    ORG_READ = "org:read", _("Read the organization")
+    ORG_WRITE = "org:write", _("Change the organization")
+    USAGE_READ = "usage:read", _("Read usage")
+
+
+class Event(models.TextChoices):
+    """The closed list of audit events, `subject.act` (rule 7)."""
+
+    PERSON_SIGNED_UP = "person.signed_up", _("Person signed up")
+    ORGANIZATION_CREATED = "organization.created", _("Organization created")
+    ORGANIZATION_CHANGED = "organization.changed", _("Organization changed")
+    MEMBER_JOINED = "member.joined", _("Member joined")
+    MEMBER_ROLE_CHANGED = "member.role_changed", _("Member's role changed")
+    MEMBER_REMOVED = "member.removed", _("Member removed")
+    INVITATION_SENT = "invitation.sent", _("Invitation sent")
+    INVITATION_RESENT = "invitation.resent", _("Invitation sent again")
+    INVITATION_REVOKED = "invitation.revoked", _("Invitation revoked")
+    ACCESS_GRANTED = "access.granted", _("Access granted")
+    ACCESS_REVOKED = "access.revoked", _("Access revoked")
+    LICENSE_GIVEN = "license.given", _("License given")
+    LICENSE_QUEUED = "license.queued", _("License queued")
+    LICENSE_LOST = "license.lost", _("License lost")
+    POLICY_CHANGED = "policy.changed", _("Policy changed")
+    TOKEN_CREATED = "token.created", _("Token created")
+    TOKEN_REVOKED = "token.revoked", _("Token revoked")
+    SUBSCRIPTION_STARTED = "subscription.started", _("Subscription started")
+    SUBSCRIPTION_CHANGED = "subscription.changed", _("Subscription changed")
+    SUBSCRIPTION_CANCELLED = "subscription.cancelled", _("Subscription cancelled")
+    SUBSCRIPTION_RESUMED = "subscription.resumed", _("Subscription resumed")
+    COMMITMENT_CHANGED = "commitment.changed", _("Committed usage changed")
+    LIMIT_CHANGED = "limit.changed", _("On-demand limit changed")
+    TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
+    SESSION_STARTED = "session.started", _("Session started")
+    SESSION_ENDED = "session.ended", _("Session ended")

@@ -1,0 +1,20 @@
+from orgs.models.access import AccessLoss, License, LicenseGrant, Policy
+from orgs.models.audit import AuditEntry
+from orgs.models.organizations import Invitation, Membership, Organization, Team, TeamMember
+from orgs.models.people import Person
+from orgs.models.tokens import Token
+
+__all__ = [
+    "AccessLoss",
+    "AuditEntry",
+    "Invitation",
+    "License",
+    "LicenseGrant",
+    "Membership",
+    "Organization",
+    "Person",
+    "Policy",
+    "Team",
+    "TeamMember",
+    "Token",
+]

@@ -1,0 +1,35 @@
+"""Closed lists of words in `sessions`; the clock's own words are in `sessions.clock`."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class SessionState(models.TextChoices):
+    """States of a session (product.md rules 8 to 11)."""
+
+    STARTING = "starting", _("Starting")
+    IDLE = "idle", _("Idle")
+    ACTIVE = "active", _("Active")
+    ENDED = "ended", _("Ended")
+    FAILED = "failed", _("Failed")
+
+
+class EndReason(models.TextChoices):
+    """Why a session ended (rule 11)."""
+
+    STOPPED = "stopped", _("Stopped by its user")
+    STOPPED_BY_OWNER = "stopped_by_owner", _("Stopped by an owner")
+    IDLE = "idle", _("Idle too long")
+    ALLOWANCE_EXHAUSTED = "allowance_exhausted", _("Allowance used up")
+    CAP_REACHED = "cap_reached", _("Cap reached")
+    ACCESS_REVOKED = "access_revoked", _("Access taken away")
+    SESSION_LENGTH = "session_length", _("Longest session reached")
+    SUBSCRIPTION_ENDED = "subscription_ended", _("Subscription ended")
+    ENGINE_LOST = "engine_lost", _("Engine lost")
+    FAILED = "failed", _("Engine did not start")
+
+
+class ClientKind(models.TextChoices):
+    CLI = "cli", _("Command line")
+    DESKTOP = "desktop", _("Desktop")
+    CI = "ci", _("CI")

@@ -1,0 +1,117 @@
+"""A session: one developer's use of one engine from start to end."""
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from offload_portal.common.identifiers import uuid7
+from orgs.models import Organization
+from sessions.enums import EndReason
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def for_organization(self, organization: Organization) -> Self:
+        return self.filter(organization=organization)
+
+    def running(self) -> Self:
+        """Those whose end is not written down yet."""
+        return self.filter(ended_at=None)
+
+    def with_facts(self) -> Self:
+        """Everything the clock reads, in a fixed number of queries."""
+        return self.select_related("pulse").prefetch_related("stretches")
+
+
+class Session(models.Model):
+    """What was recorded of a session. Its state follows from these facts (`sessions.clock`).
+
+    The columns from `idle_timeout_seconds` to `daily_prompt_seconds` are the terms with which it
+    started and which it keeps (rule 14). Instants are whole seconds, UTC.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="offload_sessions")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="offload_sessions"
+    )
+    engine_size = models.CharField(max_length=32)
+    gpu = models.BooleanField(default=False)
+    multiplier = models.PositiveSmallIntegerField()
+    labels = models.JSONField(default=dict)
+    client = models.JSONField(default=dict)
+    policy_version = models.PositiveIntegerField(default=1)
+    provider = models.CharField(max_length=16, default="external")
+
+    created_at = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True, blank=True)
+
+    idle_timeout_seconds = models.PositiveIntegerField()
+    start_timeout_seconds = models.PositiveIntegerField()
+    idle_end_seconds = models.PositiveIntegerField()
+    longest_seconds = models.PositiveIntegerField(null=True, blank=True)
+    inactivity_prompt_seconds = models.PositiveIntegerField()
+    prompt_seconds = models.PositiveIntegerField()
+    prompt_answer_seconds = models.PositiveIntegerField()
+    daily_limit_seconds = models.PositiveIntegerField()
+    daily_prompt_seconds = models.PositiveIntegerField()
+    # Active time of this person here in the UTC day of the start, before it (rule 13).
+    active_before_seconds = models.PositiveIntegerField(default=0)
+
+    # The recorded end: a stop, access lost, the engine lost … The clock may know an earlier one.
+    stop_at = models.DateTimeField(null=True, blank=True)
+    stop_reason = models.CharField(max_length=24, choices=EndReason.choices, blank=True)
+    stop_actor_id = models.UUIDField(null=True, blank=True)
+    # The exact second at which nothing was left, as the meter found it (rule 19).
+    exhausted_at = models.DateTimeField(null=True, blank=True)
+    exhausted_reason = models.CharField(max_length=24, choices=EndReason.choices, blank=True)
+    failure = models.CharField(max_length=200, blank=True)
+
+    # Written down once it is true; `ended_at` empty means that the sweep still looks at it.
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=24, choices=EndReason.choices, blank=True)
+    # What the facts come to once ended, so that lists need not read every stretch again.
+    active_seconds = models.PositiveIntegerField(default=0)
+    billed_seconds = models.PositiveIntegerField(default=0)
+    container_count = models.PositiveIntegerField(default=0)
+
+    reserved_compute_seconds = models.PositiveIntegerField(default=0)
+    version = models.PositiveIntegerField(default=1)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ended_at=None, end_reason="")
+                | (Q(ended_at__isnull=False) & ~Q(end_reason="")),
+                name="session_end_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(stop_at=None, stop_reason="")
+                | (Q(stop_at__isnull=False) & ~Q(stop_reason="")),
+                name="session_stop_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("created_at")),
+                name="session_ends_after_its_start",
+                violation_error_message=_("A session can't end before its start."),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-created_at", "-id"], name="session_newest"),
+            models.Index(
+                fields=["organization", "person", "-created_at", "-id"], name="session_of_person"
+            ),
+            models.Index(
+                fields=["organization", "person"],
+                condition=Q(ended_at=None),
+                name="session_running",
+            ),
+            models.Index(fields=["organization", "ended_at"], name="session_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

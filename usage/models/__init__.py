@@ -1,0 +1,14 @@
+from usage.models.allowance import Allowance, LimitVersion, Pool, Rate
+from usage.models.ledger import LedgerEntry, UnpaidTime
+from usage.models.plans import Plan, Subscription
+
+__all__ = [
+    "Allowance",
+    "LedgerEntry",
+    "LimitVersion",
+    "Plan",
+    "Pool",
+    "Rate",
+    "Subscription",
+    "UnpaidTime",
+]
