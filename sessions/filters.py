@@ -1,0 +1,90 @@
+"""The one filter of sessions that page, API and CSV share."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
+
+from sessions.enums import EndReason, SessionState
+from sessions.models import Session
+
+RUNNING_STATES = frozenset({SessionState.STARTING, SessionState.IDLE, SessionState.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """Which sessions. `organizations` and `person` are the wall: they are never left out.
+
+    `organizations`: those that the asker belongs to; `everyone_in`: those of them in which the
+    asker sees everyone's sessions; elsewhere only `person`'s own. Instants bound `created_at`,
+    half-open; durations are whole seconds, both bounds inclusive.
+    """
+
+    person: uuid.UUID
+    organizations: frozenset[uuid.UUID]
+    everyone_in: frozenset[uuid.UUID] = frozenset()
+    people: frozenset[uuid.UUID] | None = None
+    states: frozenset[str] = frozenset()
+    engine_size: str = ""
+    image: str = ""
+    label: tuple[str, str] | None = None
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    min_duration_seconds: int | None = None
+    max_duration_seconds: int | None = None
+
+    def apply(self, sessions: QuerySet[Session], at: datetime) -> QuerySet[Session]:
+        """All but the state of running sessions, which only the clock knows."""
+        sessions = sessions.filter(self._wall())
+        if self.people is not None:
+            sessions = sessions.filter(person_id__in=self.people)
+        if self.engine_size:
+            sessions = sessions.filter(engine_size=self.engine_size)
+        if self.image:
+            sessions = sessions.filter(
+                Q(container_runs__image=self.image)
+                | Q(container_runs__image__startswith=f"{self.image}:")
+            ).distinct()
+        if self.label is not None:
+            sessions = sessions.filter(**{f"labels__{self.label[0]}": self.label[1]})
+        return self._by_duration(self._by_start(sessions), at)
+
+    def _wall(self) -> Q:
+        mine = Q(organization_id__in=self.organizations, person_id=self.person)
+        return mine | Q(organization_id__in=self.organizations & self.everyone_in)
+
+    def _by_start(self, sessions: QuerySet[Session]) -> QuerySet[Session]:
+        if self.started_after is not None:
+            sessions = sessions.filter(created_at__gte=self.started_after)
+        if self.started_before is not None:
+            sessions = sessions.filter(created_at__lt=self.started_before)
+        return sessions
+
+    def _by_duration(self, sessions: QuerySet[Session], at: datetime) -> QuerySet[Session]:
+        if self.min_duration_seconds is None and self.max_duration_seconds is None:
+            return sessions
+        end = Coalesce(F("ended_at"), Value(at, output_field=DateTimeField()))
+        length = ExpressionWrapper(end - F("created_at"), output_field=DurationField())
+        sessions = sessions.alias(length=length)
+        if self.min_duration_seconds is not None:
+            least = timedelta(seconds=self.min_duration_seconds)
+            sessions = sessions.filter(length__gte=least)
+        if self.max_duration_seconds is not None:
+            most = timedelta(seconds=self.max_duration_seconds)
+            sessions = sessions.filter(length__lte=most)
+        return sessions
+
+    @property
+    def running_states(self) -> frozenset[str]:
+        return self.states & RUNNING_STATES
+
+    def written_states(self) -> Q:
+        """The states that a written end tells."""
+        wanted = Q(pk__in=[])
+        if SessionState.ENDED in self.states:
+            wanted |= Q(ended_at__isnull=False) & ~Q(end_reason=EndReason.FAILED)
+        if SessionState.FAILED in self.states:
+            wanted |= Q(end_reason=EndReason.FAILED)
+        return wanted

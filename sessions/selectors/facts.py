@@ -1,0 +1,155 @@
+"""From rows to the facts that the clock reads.
+
+What lower floors decided about a session (access lost, subscription ended) is an instant there
+and an input here; once the end is written down, the session's own row holds it.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db.models import Q
+
+from offload_portal.common.periods import to_seconds
+from orgs.models import AccessLoss
+from sessions import clock
+from sessions.models import Session
+from usage.models import Allowance, Subscription
+
+Ends = Mapping[uuid.UUID, tuple[clock.EndFact, ...]]
+
+
+def _seconds(at: datetime | None) -> int | None:
+    return None if at is None else to_seconds(at)
+
+
+def terms_of(session: Session) -> clock.Terms:
+    """The terms with which it started and which it keeps (rule 14)."""
+    return clock.Terms(
+        idle_timeout=session.idle_timeout_seconds,
+        multiplier=session.multiplier,
+        start_timeout=session.start_timeout_seconds,
+        idle_end=session.idle_end_seconds,
+        inactivity_prompt=session.inactivity_prompt_seconds,
+        session_prompt=session.prompt_seconds,
+        daily_limit=session.daily_limit_seconds,
+        daily_prompt=session.daily_prompt_seconds,
+        prompt_answer=session.prompt_answer_seconds,
+        longest=session.longest_seconds,
+    )
+
+
+def facts_of(session: Session, ends: Iterable[clock.EndFact] = ()) -> clock.Facts:
+    """The clock's facts of a session that was read with `with_facts()`.
+
+    `ends` are those that lower floors hold and that its row doesn't have yet.
+    """
+    own: list[clock.EndFact] = []
+    if session.stop_at is not None:
+        reason = clock.EndReason(session.stop_reason)
+        own.append(clock.EndFact(to_seconds(session.stop_at), reason))
+    exhausted = None
+    if session.exhausted_at is not None:
+        reason = clock.EndReason(session.exhausted_reason)
+        exhausted = clock.EndFact(to_seconds(session.exhausted_at), reason)
+    return clock.Facts(
+        created_at=to_seconds(session.created_at),
+        terms=terms_of(session),
+        ready_at=_seconds(session.ready_at),
+        closed=closed_stretches(session),
+        open=open_stretch(session),
+        ends=(*own, *ends),
+        exhausted=exhausted,
+        active_before=session.active_before_seconds,
+    )
+
+
+def closed_stretches(session: Session) -> tuple[clock.Stretch, ...]:
+    stretches = sorted(session.stretches.all(), key=lambda stretch: stretch.started_at)
+    return tuple(
+        clock.Stretch(to_seconds(stretch.started_at), to_seconds(stretch.idle_at))
+        for stretch in stretches
+    )
+
+
+def open_stretch(session: Session) -> clock.OpenStretch | None:
+    pulse = session.pulse
+    if pulse.started_at is None or pulse.last_activity_at is None or pulse.last_call_at is None:
+        return None
+    return clock.OpenStretch(
+        started_at=to_seconds(pulse.started_at),
+        last_activity_at=to_seconds(pulse.last_activity_at),
+        last_call_at=to_seconds(pulse.last_call_at),
+        idled_at=_seconds(pulse.idled_at),
+    )
+
+
+def ends_from_below(sessions: Iterable[Session]) -> Ends:
+    """Access lost and subscription ended, for sessions whose end isn't written down.
+
+    A fact is recorded with the later of its instant and the organization's watermark
+    (rule 18): what is already metered stays as it is. Two statements, whatever the number, and
+    none where every session has ended.
+    """
+    running = [session for session in sessions if session.ended_at is None]
+    if not running:
+        return {}
+    marks = _watermarks(running)
+    found: dict[uuid.UUID, list[clock.EndFact]] = defaultdict(list)
+    for session, at in _access_losses(running):
+        end = max(to_seconds(at), marks.get(session.organization_id, 0))
+        found[session.id].append(clock.EndFact(end, clock.EndReason.ACCESS_REVOKED))
+    for session, at in _subscription_ends(running):
+        end = max(to_seconds(at), marks.get(session.organization_id, 0))
+        found[session.id].append(clock.EndFact(end, clock.EndReason.SUBSCRIPTION_ENDED))
+    return {identifier: tuple(ends) for identifier, ends in found.items()}
+
+
+def _watermarks(running: list[Session]) -> dict[uuid.UUID, int]:
+    organizations = {session.organization_id for session in running}
+    rows = Allowance.objects.filter(organization_id__in=organizations)
+    return {
+        organization: to_seconds(until)
+        for organization, until in rows.values_list("organization_id", "metered_until")
+    }
+
+
+def _access_losses(running: list[Session]) -> list[tuple[Session, datetime]]:
+    """The first loss after each start. In one second, the later identifier came later."""
+    losses = AccessLoss.objects.filter(
+        organization_id__in={session.organization_id for session in running},
+        person_id__in={session.person_id for session in running},
+        at__gte=min(session.created_at for session in running),
+    ).order_by("at", "id")
+    by_person: dict[tuple[uuid.UUID, uuid.UUID], list[AccessLoss]] = defaultdict(list)
+    for loss in losses:
+        by_person[loss.organization_id, loss.person_id].append(loss)
+    found = []
+    for session in running:
+        for loss in by_person[session.organization_id, session.person_id]:
+            if (loss.at, loss.id) > (session.created_at, session.id):
+                found.append((session, loss.at))
+                break
+    return found
+
+
+def _subscription_ends(running: list[Session]) -> list[tuple[Session, datetime]]:
+    subscriptions = (
+        Subscription.objects.filter(
+            organization_id__in={session.organization_id for session in running}
+        )
+        .filter(Q(ended_at__isnull=False) | Q(suspended_at__isnull=False))
+        .order_by("started_at", "id")
+    )
+    instants: dict[uuid.UUID, list[datetime]] = defaultdict(list)
+    for subscription in subscriptions:
+        for at in (subscription.suspended_at, subscription.ended_at):
+            if at is not None:
+                instants[subscription.organization_id].append(at)
+    found = []
+    for session in running:
+        later = [at for at in instants[session.organization_id] if at >= session.created_at]
+        if later:
+            found.append((session, min(later)))
+    return found

@@ -1,0 +1,159 @@
+"""Finding sessions: one, or a page of them."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+
+from offload_portal.common.periods import to_seconds
+from offload_portal.common.refusals import not_found
+from orgs.models import Membership, Person
+from sessions import clock
+from sessions.filters import SessionFilter
+from sessions.models import Session
+from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.selectors.views import SessionView, views_of
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """A session's place in lists: running ones first, then newest (api.md)."""
+
+    running: bool
+    created_at: datetime
+    id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    rows: tuple[SessionView, ...]
+    first: SessionKey | None
+    last: SessionKey | None
+    has_next: bool
+    has_previous: bool
+
+
+def _with_facts() -> QuerySet[Session]:
+    return Session.objects.with_facts().select_related("organization", "person")
+
+
+def find_session(person: Person, session_id: uuid.UUID) -> tuple[Session, Membership]:
+    """The session and the asker's membership; 404 unless it is theirs to see (rule 2)."""
+    session = _with_facts().filter(pk=session_id).first()
+    if session is None:
+        raise not_found()
+    membership = Membership.objects.filter(
+        organization=session.organization_id, person=person
+    ).first()
+    if membership is None:
+        raise not_found()
+    if session.person_id != person.pk and not membership.sees_everything:
+        raise not_found()
+    return session, membership
+
+
+def session_view(session: Session, at: datetime) -> SessionView:
+    return views_of([session], at)[0]
+
+
+def view_by_id(session_id: uuid.UUID, at: datetime) -> SessionView:
+    """A fresh view of a session that is known to exist."""
+    return session_view(_with_facts().get(pk=session_id), at)
+
+
+def filter_for(person: Person, organization_id: uuid.UUID | None = None) -> SessionFilter:
+    """Everything that the person may see, in one organization or in all of theirs."""
+    rows = Membership.objects.filter(person=person).order_by("id")
+    if organization_id is not None:
+        rows = rows.filter(organization_id=organization_id)
+    memberships = list(rows)
+    return SessionFilter(
+        person=person.pk,
+        organizations=frozenset(row.organization_id for row in memberships),
+        everyone_in=frozenset(row.organization_id for row in memberships if row.sees_everything),
+    )
+
+
+def filtered(chosen: SessionFilter, at: datetime) -> QuerySet[Session]:
+    """The sessions that the filter lets through, as of the instant."""
+    sessions = chosen.apply(Session.objects.all(), at)
+    if not chosen.states:
+        return sessions
+    by_clock = _running_in(chosen, sessions, at)
+    return sessions.filter(chosen.written_states() | Q(pk__in=by_clock))
+
+
+def _running_in(
+    chosen: SessionFilter, sessions: QuerySet[Session], at: datetime
+) -> list[uuid.UUID]:
+    """Sessions without a written end that the clock sees in one of the states."""
+    unwritten = list(
+        sessions.filter(ended_at=None).select_related("pulse").prefetch_related("stretches")
+    )
+    ends = ends_from_below(unwritten)
+    found = []
+    for session in unwritten:
+        moment = clock.state_at(facts_of(session, ends.get(session.id, ())), to_seconds(at))
+        if str(moment.state) in chosen.states:
+            found.append(session.id)
+    return found
+
+
+def _ordered(sessions: QuerySet[Session], as_of: datetime) -> QuerySet[Session]:
+    """Running ones first, then newest, as of the first page.
+
+    A session that ends between two pages keeps its place, so that it is neither lost nor
+    shown twice.
+    """
+    running = ExpressionWrapper(
+        Q(ended_at=None) | Q(ended_at__gt=as_of), output_field=BooleanField()
+    )
+    return sessions.filter(created_at__lte=as_of).annotate(was_running=running)
+
+
+def session_page(
+    chosen: SessionFilter,
+    *,
+    at: datetime,
+    as_of: datetime,
+    key: SessionKey | None = None,
+    backwards: bool = False,
+    size: int = 30,
+) -> SessionPage:
+    """A page after `key`, or before it; `as_of` is when the first page was read."""
+    sessions = _ordered(filtered(chosen, at), as_of)
+    if key is not None:
+        sessions = sessions.filter(_beyond(key, backwards=backwards))
+    order = ("was_running", "created_at", "id")
+    order = order if backwards else tuple(f"-{name}" for name in order)
+    found = list(
+        sessions.order_by(*order)
+        .select_related("pulse", "organization", "person")
+        .prefetch_related("stretches")[: size + 1]
+    )
+    more = len(found) > size
+    found = found[:size]
+    if backwards:
+        found.reverse()
+    keys = [SessionKey(row.was_running, row.created_at, row.id) for row in found]  # type: ignore[attr-defined]  # annotated above
+    return SessionPage(
+        rows=tuple(views_of(found, at)),
+        first=keys[0] if keys else None,
+        last=keys[-1] if keys else None,
+        has_next=more if not backwards else key is not None,
+        has_previous=more if backwards else key is not None,
+    )
+
+
+def _beyond(key: SessionKey, *, backwards: bool) -> Q:
+    word = "gt" if backwards else "lt"
+    same_running = Q(was_running=key.running)
+    later = Q(**{f"created_at__{word}": key.created_at})
+    tie = Q(created_at=key.created_at) & Q(**{f"id__{word}": key.id})
+    beyond = same_running & (later | tie)
+    if backwards and not key.running:
+        return beyond | Q(was_running=True)
+    if not backwards and key.running:
+        return beyond | Q(was_running=False)
+    return beyond

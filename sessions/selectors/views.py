@@ -1,0 +1,177 @@
+"""What a session is at an instant, as page, API and CSV show it."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from usage.selectors import SourceUse, uses_of_sessions
+
+from offload_portal.common.periods import from_seconds, to_seconds
+from sessions import clock
+from sessions.models import ContainerRun, Session
+from sessions.selectors.facts import ends_from_below, facts_of
+
+NO_USE: Mapping[str, SourceUse] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class PromptView:
+    kind: str
+    due_at: datetime
+    answer_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as of `as_of`. Instants are whole seconds in UTC, lengths seconds.
+
+    `by_source` maps a source to its compute-seconds and micro-dollars, as the ledger had them at
+    `metered_until`; everything else holds at `as_of`.
+    """
+
+    id: uuid.UUID
+    organization: str
+    organization_id: uuid.UUID
+    user_id: uuid.UUID
+    user_name: str
+    user_email: str
+    state: str
+    end_reason: str | None
+    engine_size: str
+    gpu: bool
+    multiplier: int
+    labels: Mapping[str, str]
+    client: Mapping[str, Any]
+    created_at: datetime
+    ready_at: datetime | None
+    first_active_at: datetime | None
+    last_activity_at: datetime | None
+    idle_since: datetime | None
+    ended_at: datetime | None
+    idle_timeout_seconds: int
+    seconds_until_idle: int | None
+    seconds_until_end: int | None
+    elapsed_seconds: int
+    active_seconds: int
+    idle_seconds: int
+    billed_seconds: int
+    compute_seconds: int
+    by_source: Mapping[str, SourceUse]
+    container_count: int
+    images: tuple[str, ...]
+    prompt: PromptView | None
+    notices: tuple[Mapping[str, Any], ...]
+    policy_version: int
+    version: str
+    as_of: datetime
+    failure: str = ""
+
+    @property
+    def cost_microusd(self) -> int:
+        return sum(use.cost_microusd for use in self.by_source.values())
+
+    @property
+    def is_running(self) -> bool:
+        return self.ended_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside the rows of sessions, read for all of them at once."""
+
+    ends: Mapping[uuid.UUID, tuple[clock.EndFact, ...]] = field(default_factory=dict)
+    uses: Mapping[uuid.UUID, Mapping[str, SourceUse]] = field(default_factory=dict)
+    images: Mapping[uuid.UUID, Sequence[str]] = field(default_factory=dict)
+    runs: Mapping[uuid.UUID, int] = field(default_factory=dict)
+
+
+def views_of(sessions: Sequence[Session], at: datetime) -> list[SessionView]:
+    """Views in the same order, in a fixed number of statements.
+
+    The sessions were read with `with_facts()`, organization and person joined.
+    """
+    images, runs = _images([session.id for session in sessions])
+    beside = Beside(
+        ends=ends_from_below(sessions),
+        uses=uses_of_sessions([session.id for session in sessions]),
+        images=images,
+        runs=runs,
+    )
+    return [view_of(session, at, beside) for session in sessions]
+
+
+def _images(
+    sessions: Iterable[uuid.UUID],
+) -> tuple[dict[uuid.UUID, list[str]], dict[uuid.UUID, int]]:
+    """Image references in the order of their first run, and how many runs there were."""
+    images: dict[uuid.UUID, list[str]] = defaultdict(list)
+    runs: dict[uuid.UUID, int] = defaultdict(int)
+    rows = ContainerRun.objects.filter(session_id__in=list(sessions)).order_by("started_at", "id")
+    for session_id, image in rows.values_list("session_id", "image"):
+        runs[session_id] += 1
+        if image not in images[session_id]:
+            images[session_id].append(image)
+    return images, runs
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else from_seconds(seconds)
+
+
+def view_of(session: Session, at: datetime, beside: Beside) -> SessionView:
+    facts = facts_of(session, beside.ends.get(session.id, ()))
+    moment = clock.state_at(facts, to_seconds(at))
+    person = session.person
+    return SessionView(
+        id=session.id,
+        organization=session.organization.slug,
+        organization_id=session.organization_id,
+        user_id=session.person_id,
+        user_name=person.shown_name,
+        user_email=person.email,
+        state=str(moment.state),
+        end_reason=str(moment.end_reason) if moment.end_reason else None,
+        engine_size=session.engine_size,
+        gpu=session.gpu,
+        multiplier=session.multiplier,
+        labels=session.labels,
+        client=session.client,
+        created_at=session.created_at,
+        ready_at=session.ready_at,
+        first_active_at=_instant(moment.first_active_at),
+        last_activity_at=_instant(moment.last_activity_at),
+        idle_since=_instant(moment.idle_since),
+        ended_at=_instant(moment.ended_at),
+        idle_timeout_seconds=session.idle_timeout_seconds,
+        seconds_until_idle=moment.seconds_until_idle,
+        seconds_until_end=moment.seconds_until_end,
+        elapsed_seconds=moment.elapsed_seconds,
+        active_seconds=moment.active_seconds,
+        idle_seconds=moment.idle_seconds,
+        billed_seconds=moment.billed_seconds,
+        compute_seconds=moment.billed_seconds * session.multiplier,
+        by_source=beside.uses.get(session.id, NO_USE),
+        container_count=beside.runs.get(session.id, 0),
+        images=tuple(beside.images.get(session.id, ())),
+        prompt=_prompt(moment.prompt),
+        notices=(),
+        policy_version=session.policy_version,
+        version=_version(session, moment),
+        as_of=at,
+        failure=session.failure,
+    )
+
+
+def _prompt(prompt: clock.Prompt | None) -> PromptView | None:
+    if prompt is None:
+        return None
+    return PromptView(str(prompt.kind), from_seconds(prompt.due_at), from_seconds(prompt.answer_by))
+
+
+def _version(session: Session, moment: clock.Moment) -> str:
+    """Changes with the facts and with what the clock makes of them, not with what ticks."""
+    prompt = moment.prompt.due_at if moment.prompt else ""
+    return f"{session.version}.{session.pulse.sequence}.{moment.state}.{prompt}"
