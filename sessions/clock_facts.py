@@ -202,8 +202,9 @@ class Moment:
     """A session as it is at one instant.
 
     `seconds_until_idle` is given while active, `seconds_until_end` until the end; both
-    tell what the clock alone will do if nothing more happens. All sums run up to the
-    instant asked for or the end, whichever is first.
+    tell what the clock alone will do if nothing more happens. The first may be the longer
+    one, where the longest session cuts the activity short. All sums run up to the instant
+    asked for or the end, whichever is first.
     """
 
     state: State

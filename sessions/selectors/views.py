@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from usage.selectors import SourceUse, uses_of_sessions
-
 from offload_portal.common.periods import from_seconds, to_seconds
 from sessions import clock
 from sessions.models import ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of
+from usage.selectors import SourceUse, uses_of_sessions
 
 NO_USE: Mapping[str, SourceUse] = {}
 

@@ -1,0 +1,174 @@
+"""Who may start a session (product.md rule 26): the checks in their order.
+
+Pairs over frozen dataclasses: `check_can_start` raises the sentence and the code, `can_start`
+answers a template. They never query.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from orgs.selectors import Contact, PolicyTerms, Standing
+
+from offload_portal.common.refusals import Refusal
+from orgs.enums import LicenseState, OffloadSwitch
+from usage.enums import OnDemand, SubscriptionState
+from usage.rates import EngineSize
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client asks for. `size` was resolved; `gpu_only` when it asked for any GPU."""
+
+    size: EngineSize
+    gpu: bool
+    idle_timeout_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left to start with, in compute-seconds; `left` is None without a limit."""
+
+    left: int | None
+    reserved: int
+    mode: str
+    limit_microusd: int | None
+    used_microusd: int
+    resets_at: datetime | None
+
+    def has(self, needed: int) -> bool:
+        return self.left is None or self.left - self.reserved >= needed
+
+
+@dataclass(frozen=True, slots=True)
+class StartQuestion:
+    """Everything that decides about a start but the room, which a guarded update settles."""
+
+    subscription: str | None
+    policy: PolicyTerms
+    standing: Standing
+    wish: Wish
+    running: int
+    contacts: Sequence[Contact]
+
+
+def whom_to_ask(contacts: Sequence[Contact]) -> list[Mapping[str, Any]]:
+    return [{"name": contact.name, "email": contact.email} for contact in contacts]
+
+
+def _names(contacts: Sequence[Contact]) -> str:
+    return ", ".join(contact.name for contact in contacts[:3]) or _("the portal's operator")
+
+
+def _refuse(
+    code: str, sentence: str, status: int, contacts: Sequence[Contact], **extra: Any
+) -> Refusal:
+    whole = f"{sentence} " + _("Ask %(owners)s.") % {"owners": _names(contacts)}
+    return Refusal(code, whole, status, {**extra, "contacts": whom_to_ask(contacts)})
+
+
+def check_subscription(state: str | None, contacts: Sequence[Contact]) -> None:
+    if state in (None, SubscriptionState.CANCELLED):
+        sentence = _("The organization has no subscription to Offload; an owner can choose a plan.")
+        raise _refuse("not_subscribed", sentence, 402, contacts)
+    if state == SubscriptionState.SUSPENDED:
+        sentence = _("The subscription is suspended until what is due has been paid.")
+        raise _refuse("subscription_suspended", sentence, 402, contacts)
+
+
+def check_access(policy: PolicyTerms, standing: Standing, contacts: Sequence[Contact]) -> None:
+    if policy.offload == OffloadSwitch.ALWAYS_DISABLED:
+        sentence = _("The organization's policy switches Offload off; an owner can change it.")
+        raise _refuse("policy_disabled", sentence, 403, contacts)
+    if standing.license_state == LicenseState.QUEUED:
+        sentence = _("You wait for a license, place %(place)s in the queue.") % {
+            "place": standing.queue_place
+        }
+        raise _refuse("license_queued", sentence, 403, contacts, queue_place=standing.queue_place)
+    if standing.license_state != LicenseState.HELD:
+        sentence = _("You have no license for Offload here; an owner can grant you access.")
+        raise _refuse("no_license", sentence, 403, contacts)
+
+
+def check_wish(policy: PolicyTerms, wish: Wish, contacts: Sequence[Contact]) -> None:
+    if wish.gpu and not policy.gpu_allowed and wish.size.name not in policy.engine_sizes:
+        raise _gpu_refused(contacts)
+    if wish.size.name not in policy.engine_sizes:
+        sentence = _("The policy allows the engine sizes %(allowed)s, not %(size)s.") % {
+            "allowed": ", ".join(policy.engine_sizes) or "–",
+            "size": wish.size.name,
+        }
+        raise _refuse("engine_size_not_allowed", sentence, 403, contacts)
+    if wish.size.gpus and not policy.gpu_allowed:
+        raise _gpu_refused(contacts)
+    least, most = policy.idle_timeout_least_seconds, policy.idle_timeout_most_seconds
+    if not least <= wish.idle_timeout_seconds <= most:
+        sentence = _(
+            "The policy allows an idle timeout from %(least)s to %(most)s seconds, not %(asked)s."
+        ) % {"least": least, "most": most, "asked": wish.idle_timeout_seconds}
+        raise _refuse("idle_timeout_out_of_bounds", sentence, 403, contacts, least=least, most=most)
+
+
+def _gpu_refused(contacts: Sequence[Contact]) -> Refusal:
+    sentence = _("The organization's policy does not allow engines with a GPU.")
+    return _refuse("gpu_not_allowed", sentence, 403, contacts)
+
+
+def check_running(policy: PolicyTerms, running: int, contacts: Sequence[Contact]) -> None:
+    most = policy.sessions_per_person
+    if running >= most:
+        sentence = ngettext(
+            "You have a session running, and the policy allows one at a time; stop it first.",
+            "You have %(running)s sessions running, and the policy allows %(most)s at a time; "
+            "stop one first.",
+            most,
+        ) % {"running": running, "most": most}
+        raise Refusal("session_already_running", sentence, 409, {"limit": most, "used": running})
+
+
+def check_can_start(question: StartQuestion) -> None:
+    """Raise the first refusal of rule 26 before the allowance, in its order."""
+    check_subscription(question.subscription, question.contacts)
+    check_access(question.policy, question.standing, question.contacts)
+    check_wish(question.policy, question.wish, question.contacts)
+    check_running(question.policy, question.running, question.contacts)
+
+
+def can_start(question: StartQuestion) -> bool:
+    try:
+        check_can_start(question)
+    except Refusal:
+        return False
+    return True
+
+
+def no_room(room: Room, needed: int, contacts: Sequence[Contact]) -> Refusal:
+    """Why a start finds too little left; says left, reserved and needed (rule 19)."""
+    numbers = {"left": room.left or 0, "reserved": room.reserved, "needed": needed}
+    off = room.mode == OnDemand.OFF or room.limit_microusd == 0
+    if off:
+        code = "no_allowance"
+        why = _("The commitment is used up and on-demand usage is off.")
+    else:
+        code = "on_demand_limit_reached"
+        why = _("On-demand usage has come to its monthly limit.")
+    sentence = (
+        why
+        + " "
+        + _(
+            "%(left)s compute-seconds are left, %(reserved)s of them reserved; a start needs %(needed)s."
+        )
+        % numbers
+    )
+    extra: dict[str, Any] = {"scope": "organization", **numbers}
+    if not off:
+        extra |= {
+            "used_microusd": room.used_microusd,
+            "limit_microusd": room.limit_microusd,
+        }
+    if room.resets_at is not None:
+        extra["resets_at"] = room.resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _refuse(code, sentence, 402, contacts, **extra)

@@ -1,0 +1,28 @@
+"""Changes to sessions: start, activity, prompts, ends, metering."""
+
+from sessions.services.activity import (
+    ActivityReport,
+    ContainerSeen,
+    SampleSeen,
+    answer_prompt,
+    report,
+)
+from sessions.services.ending import stop, stop_all
+from sessions.services.metering import change_allowance, meter_organization, sweep
+from sessions.services.starting import StartPreview, preview_start, start
+
+__all__ = [
+    "ActivityReport",
+    "ContainerSeen",
+    "SampleSeen",
+    "StartPreview",
+    "answer_prompt",
+    "change_allowance",
+    "meter_organization",
+    "preview_start",
+    "report",
+    "start",
+    "stop",
+    "stop_all",
+    "sweep",
+]

@@ -1,0 +1,214 @@
+"""What activity reports and answers to prompts write (product.md rules 8 to 14).
+
+A report never meters. It holds the organization's lock together with other reports, so that
+the watermark stands still while it is recorded with the later of its instant and the watermark.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from offload_portal.common.actors import Actor
+from offload_portal.common.locks import lock_together
+from offload_portal.common.periods import from_seconds, to_seconds
+from offload_portal.common.refusals import Refusal, not_found
+from sessions import clock
+from sessions.models import ContainerRun, Pulse, Sample, Session, Stretch
+from sessions.selectors.facts import ends_from_below, facts_of
+from usage.models import Allowance
+
+LONGEST_BETWEEN_REPORTS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSeen:
+    id: str
+    image: str
+    started_at: datetime
+    name: str = ""
+    exited_at: datetime | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSeen:
+    """`cpu_milli_percent`: thousandths of a percent, 100,000 for one whole processor."""
+
+    at: datetime
+    cpu_milli_percent: int
+    memory_bytes: int
+    network_rx_bytes: int = 0
+    network_tx_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityReport:
+    """What a client saw since its last report. `sequence` rises; a repeated one changes nothing."""
+
+    sequence: int
+    running_containers: int = 0
+    active_builds: int = 0
+    api_calls: int = 0
+    containers: tuple[ContainerSeen, ...] = ()
+    samples: tuple[SampleSeen, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        return self.running_containers > 0 or self.active_builds > 0
+
+
+def next_report_seconds(session: Session) -> int:
+    """When the client reports again: at most a third of the idle timeout."""
+    return max(1, min(LONGEST_BETWEEN_REPORTS, session.idle_timeout_seconds // 3))
+
+
+def report(*, actor: Actor, at: datetime, session: Session, report: ActivityReport) -> None:
+    """Record a report received at `at` from the session's user."""
+    if actor.id != session.person_id:
+        raise not_found()
+    with transaction.atomic():
+        fresh, at = _locked(session, at)
+        if report.sequence <= fresh.pulse.sequence:
+            return
+        facts = facts_of(fresh, ends_from_below([fresh]).get(fresh.id, ()))
+        reaction = clock.report(
+            facts, to_seconds(at), calls=report.api_calls > 0, running=report.running
+        )
+        _refuse(reaction)
+        _write(fresh, reaction, report)
+        _keep_runs(fresh, report.containers)
+        _keep_samples(fresh, report.samples)
+
+
+def answer_prompt(
+    *, actor: Actor, at: datetime, session: Session, answer: Literal["stay", "idle"]
+) -> None:
+    """Record what the developer answered to the prompt that is due (rule 13)."""
+    if actor.id != session.person_id:
+        raise not_found()
+    with transaction.atomic():
+        fresh, at = _locked(session, at)
+        facts = facts_of(fresh, ends_from_below([fresh]).get(fresh.id, ()))
+        reaction = clock.answer(facts, to_seconds(at), answer)
+        _refuse(reaction)
+        _write(fresh, reaction, None)
+
+
+def _locked(session: Session, at: datetime) -> tuple[Session, datetime]:
+    """The session as it is now, its pulse held, and the instant that the fact is recorded with."""
+    lock_together(session.organization_id)
+    Pulse.objects.select_for_update().get(pk=session.pk)
+    fresh = Session.objects.with_facts().get(pk=session.pk)
+    watermark = Allowance.objects.values_list("metered_until", flat=True).get(
+        organization_id=session.organization_id
+    )
+    return fresh, max(at, watermark)
+
+
+def _refuse(reaction: clock.Reaction) -> None:
+    if reaction.kind == clock.ReactionKind.REFUSED_ENDED:
+        end = reaction.end
+        extra = {"end_reason": str(end.reason), "ended_at": _zulu(end.at)} if end else {}
+        raise Refusal("session_ended", _("The session has ended; start a new one."), 410, extra)
+    if reaction.kind == clock.ReactionKind.REFUSED_NOT_READY:
+        sentence = _("The engine does not answer yet; report once the session is ready.")
+        raise Refusal("session_not_ready", sentence, 409)
+    if reaction.kind == clock.ReactionKind.REFUSED_NO_PROMPT:
+        raise Refusal("no_prompt_due", _("No prompt is due, so there is nothing to answer."), 409)
+
+
+def _zulu(seconds: int) -> str:
+    return from_seconds(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _write(session: Session, reaction: clock.Reaction, seen: ActivityReport | None) -> None:
+    """One narrow row; only what resumes an idle session writes more."""
+    stretch = reaction.facts.open
+    values: dict[str, object] = {}
+    if stretch is not None:
+        values = {
+            "started_at": from_seconds(stretch.started_at),
+            "last_activity_at": from_seconds(stretch.last_activity_at),
+            "last_call_at": from_seconds(stretch.last_call_at),
+            "idled_at": None if stretch.idled_at is None else from_seconds(stretch.idled_at),
+        }
+    if seen is not None:
+        values |= {
+            "sequence": seen.sequence,
+            "running_containers": seen.running_containers,
+            "active_builds": seen.active_builds,
+        }
+    Pulse.objects.filter(pk=session.pk).update(**values)
+    if reaction.closed is not None:
+        Stretch.objects.create(
+            organization_id=session.organization_id,
+            session=session,
+            started_at=from_seconds(reaction.closed.started_at),
+            idle_at=from_seconds(reaction.closed.idle_at),
+        )
+    if (
+        reaction.kind not in (clock.ReactionKind.EXTENDS, clock.ReactionKind.NOTHING)
+        or seen is None
+    ):
+        Session.objects.filter(pk=session.pk).update(version=F("version") + 1)
+
+
+def _keep_runs(session: Session, seen: Sequence[ContainerSeen]) -> None:
+    """Runs are new, or they exited; a run that has exited never comes back to life."""
+    if not seen:
+        return
+    known = {
+        (run.container_id, run.started_at): run
+        for run in ContainerRun.objects.filter(
+            session=session, container_id__in={container.id for container in seen}
+        )
+    }
+    new: dict[tuple[str, datetime], ContainerRun] = {}
+    changed = []
+    for container in seen:
+        key = (container.id, container.started_at)
+        run = known.get(key) or new.get(key)
+        if run is None:
+            new[key] = _run_of(session, container)
+        elif run.exited_at is None and container.exited_at is not None:
+            run.exited_at, run.exit_code = container.exited_at, container.exit_code
+            if key in known:
+                changed.append(run)
+    ContainerRun.objects.bulk_create(new.values(), ignore_conflicts=True)
+    ContainerRun.objects.bulk_update(changed, ["exited_at", "exit_code"])
+
+
+def _run_of(session: Session, seen: ContainerSeen) -> ContainerRun:
+    return ContainerRun(
+        organization_id=session.organization_id,
+        session=session,
+        container_id=seen.id,
+        name=seen.name,
+        image=seen.image,
+        started_at=seen.started_at,
+        exited_at=seen.exited_at,
+        exit_code=seen.exit_code,
+    )
+
+
+def _keep_samples(session: Session, seen: Sequence[SampleSeen]) -> None:
+    Sample.objects.bulk_create(
+        [
+            Sample(
+                organization_id=session.organization_id,
+                session_id=session.id,
+                at=sample.at,
+                cpu_milli_percent=sample.cpu_milli_percent,
+                memory_bytes=sample.memory_bytes,
+                network_rx_bytes=sample.network_rx_bytes,
+                network_tx_bytes=sample.network_tx_bytes,
+            )
+            for sample in seen
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,169 @@
+"""Metering an organization: facts in, ledger out, ends written down (rules 15 to 19)."""
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from kombu.exceptions import OperationalError
+
+from offload_portal.common.periods import to_seconds
+from orgs.models import Organization
+from sessions import clock
+from sessions.models import Session
+from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.services.settling import running_of, settle
+from usage.models import Allowance
+from usage.services import metering, settle_subscriptions
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a sweep did."""
+
+    metered: int
+    failed: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metering:
+    """The watermark after metering, and how many ends were written down."""
+
+    until: datetime
+    ended: int = 0
+
+
+def meter_organization(*, organization_id: uuid.UUID, at: datetime) -> Metering:
+    """Meter all its sessions up to, not including, the second `at`, or none of them.
+
+    Metering twice, late, or from two workers at once changes nothing: a later one finds the
+    watermark where it wants to go. Where the watermark is later than `at` it stays.
+    """
+    with transaction.atomic():
+        allowance = metering.lock(organization_id)
+        if allowance is None:
+            return Metering(until=at)
+        return _meter(allowance, at)
+
+
+def _meter(allowance: Allowance, at: datetime) -> Metering:
+    since = allowance.metered_until
+    until = max(since, at)
+    sessions = running_of(allowance.organization_id)
+    ends = ends_from_below(sessions)
+    facts = {session.id: facts_of(session, ends.get(session.id, ())) for session in sessions}
+    swept = metering.draw(allowance, _times(sessions, facts, since, until), until)
+    ended = 0
+    for session in sessions:
+        known = facts[session.id]
+        if session.id in swept.exhausted:
+            exhausted_at, reason = swept.exhausted[session.id]
+            known = replace(known, exhausted=clock.EndFact(exhausted_at, clock.EndReason(reason)))
+        _shrink_reservation(session, swept.drawn.get(session.id, 0))
+        end = clock.end_of(known)
+        if end.at <= to_seconds(until):
+            ended += settle(session, known, end)
+    return Metering(until=until, ended=ended)
+
+
+def _shrink_reservation(session: Session, drawn: int) -> None:
+    """A reservation shrinks by what its session uses (rule 19)."""
+    used = min(session.reserved_compute_seconds, drawn)
+    if not used:
+        return
+    session.reserved_compute_seconds -= used
+    Session.objects.filter(pk=session.pk).update(
+        reserved_compute_seconds=F("reserved_compute_seconds") - used
+    )
+    metering.release(session.organization_id, used)
+
+
+def _times(
+    sessions: Sequence[Session],
+    facts: dict[uuid.UUID, clock.Facts],
+    since: datetime,
+    until: datetime,
+) -> list[metering.SessionTime]:
+    """What the clock says of each session's time within [since, until)."""
+    times = []
+    for number, session in enumerate(sessions):
+        known = facts[session.id]
+        billing = clock.billing(known, to_seconds(since), to_seconds(until))
+        end = clock.end_of(known)
+        times.append(
+            metering.SessionTime(
+                session_id=session.id,
+                person_id=session.person_id,
+                engine_size=session.engine_size,
+                order=(known.created_at, number),
+                multiplier=session.multiplier,
+                spans=billing.spans,
+                lumps=tuple((lump.at, lump.seconds) for lump in billing.lumps),
+                ended_at=end.at if end.at <= to_seconds(until) else None,
+            )
+        )
+    return times
+
+
+def change_allowance(
+    *, organization: Organization, at: datetime, change: Callable[[datetime], T]
+) -> T:
+    """Make a change of the allowance or of a limit after metering to its instant (rule 18).
+
+    `change` is called with the instant that the fact is recorded with: the later of `at` and
+    the watermark. Its second is over before exhaustion is checked, since another change in it
+    may save the sessions; the meter comes right after it.
+    """
+    with transaction.atomic():
+        allowance = metering.lock(organization.pk)
+        if allowance is not None:
+            at = _meter(allowance, at).until
+        result = change(at)
+        transaction.on_commit(lambda: _meter_soon(organization.pk))
+    return result
+
+
+def _meter_soon(organization_id: uuid.UUID) -> None:
+    """Ask for a metering once this second is over. A lost message is found by the sweep."""
+    try:
+        current_app.send_task(
+            "sessions.tasks.meter",
+            kwargs={"organization_id": str(organization_id)},
+            countdown=1,
+            retry=False,
+        )
+    except OperationalError:
+        logger.warning("The broker is away; the next sweep meters %s", organization_id)
+
+
+def _due(at: datetime) -> list[uuid.UUID]:
+    """Organizations with a session that runs, a period that ended or a limit that comes."""
+    running = Session.objects.filter(organization_id=OuterRef("pk"), ended_at=None)
+    return list(
+        Allowance.objects.filter(Q(Exists(running)) | Q(period_end__lte=at))
+        .order_by("organization_id")
+        .values_list("organization_id", flat=True)
+    )
+
+
+def sweep(*, at: datetime) -> Tick:
+    """Write down everything that is true by now. One failure doesn't stop the rest."""
+    settle_subscriptions(at=at)
+    metered = failed = ended = 0
+    for organization_id in _due(at):
+        try:
+            ended += meter_organization(organization_id=organization_id, at=at).ended
+            metered += 1
+        except Exception:  # one organization's fault must not stop the others' meter
+            failed += 1
+            logger.exception("Organization %s could not be metered", organization_id)
+    return Tick(metered, failed, ended)

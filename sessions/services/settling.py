@@ -1,0 +1,82 @@
+"""Writing down an end that is already true."""
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from offload_portal.common.actors import PORTAL, Actor
+from offload_portal.common.periods import from_seconds
+from orgs.enums import Event
+from orgs.services import audit
+from sessions import clock
+from sessions.engines import provider
+from sessions.models import ContainerRun, Session
+from usage.services import metering
+
+CLOCK_ENDS = frozenset(
+    {clock.EndReason.FAILED, clock.EndReason.IDLE, clock.EndReason.SESSION_LENGTH}
+)
+EXHAUSTED = frozenset({clock.EndReason.ALLOWANCE_EXHAUSTED, clock.EndReason.CAP_REACHED})
+
+
+def settle(session: Session, facts: clock.Facts, end: clock.EndFact) -> bool:
+    """Write the end down once; what its user holds of the allowance goes back.
+
+    The organization is locked and metered to the end. False where another did it first.
+    """
+    moment = clock.state_at(facts, end.at)
+    at = from_seconds(end.at)
+    changed = Session.objects.filter(pk=session.pk, ended_at=None).update(
+        ended_at=at,
+        end_reason=str(end.reason),
+        active_seconds=moment.active_seconds,
+        billed_seconds=moment.billed_seconds,
+        container_count=ContainerRun.objects.filter(session=session).count(),
+        reserved_compute_seconds=0,
+        version=F("version") + 1,
+        **_recorded(session, end, at),
+    )
+    if not changed:
+        return False
+    metering.release(session.organization_id, session.reserved_compute_seconds)
+    _audit(session, end, at, moment)
+    transaction.on_commit(lambda: provider(session.provider).stop(session))
+    return True
+
+
+def _recorded(session: Session, end: clock.EndFact, at: datetime) -> dict[str, object]:
+    """The facts from below that ended it, so that its own row tells its end from now on."""
+    if end.reason in EXHAUSTED:
+        return {"exhausted_at": at, "exhausted_reason": str(end.reason)}
+    if end.reason in CLOCK_ENDS or session.stop_at is not None:
+        return {}
+    return {"stop_at": at, "stop_reason": str(end.reason)}
+
+
+def _audit(session: Session, end: clock.EndFact, at: datetime, moment: clock.Moment) -> None:
+    by_person = end.reason in (clock.EndReason.STOPPED, clock.EndReason.STOPPED_BY_OWNER)
+    actor = Actor(session.stop_actor_id, "api") if by_person else PORTAL
+    audit.record(
+        event=Event.SESSION_ENDED,
+        actor=actor,
+        at=at,
+        organization_id=session.organization_id,
+        subject=("session", session.id),
+        after={
+            "reason": str(end.reason),
+            "person": str(session.person_id),
+            "active_seconds": moment.active_seconds,
+            "billed_seconds": moment.billed_seconds,
+        },
+    )
+
+
+def running_of(organization_id: uuid.UUID) -> list[Session]:
+    """Sessions whose end isn't written down, in the order of start, then of recording."""
+    return list(
+        Session.objects.with_facts()
+        .filter(organization_id=organization_id, ended_at=None)
+        .order_by("created_at", "id")
+    )

@@ -1,0 +1,225 @@
+"""Starting a session (product.md rules 8, 19 and 26)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+from orgs.selectors import PolicyTerms, contacts, policy_terms, standing
+
+from offload_portal.common.actors import Actor
+from offload_portal.common.periods import to_seconds
+from offload_portal.common.refusals import Refusal
+from orgs.enums import Event
+from orgs.models import Organization, Person
+from orgs.services import audit
+from sessions import clock
+from sessions.engines import provider
+from sessions.models import Pulse, Session
+from sessions.policies import StartQuestion, Wish, check_can_start, no_room
+from sessions.selectors.facts import facts_of
+from sessions.services.metering import meter_organization
+from usage.rates import DEFAULT_SIZES, EngineSize
+from usage.selectors import subscription_of
+from usage.services import metering
+
+PROVIDER = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """What a client asks for; None leaves it to the policy."""
+
+    engine_size: str | None = None
+    gpu: bool = False
+    idle_timeout_seconds: int | None = None
+    labels: Mapping[str, str] | None = None
+    client: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartPreview:
+    """What a start would do now. `affordable_seconds` is None without a limit.
+
+    `source` pays its first second; the rate is micro-dollars per second of this engine size,
+    0 while the time was paid ahead.
+    """
+
+    engine_size: str
+    multiplier: int
+    idle_timeout_seconds: int
+    source: str
+    rate_microusd_per_second: int
+    affordable_seconds: int | None
+
+
+def start(
+    *, actor: Actor, at: datetime, person: Person, organization: Organization, request: StartRequest
+) -> Session:
+    """Start a session, or raise the first refusal of rule 26 in its order.
+
+    The organization is metered to the instant first; then a guarded update reserves a minute.
+    """
+    with transaction.atomic():
+        at, policy, wish = _checked(at, person, organization, request)
+        needed = settings.RESERVE_SECONDS * wish.size.multiplier
+        if not metering.reserve(organization.pk, needed):
+            raise no_room(metering.room(organization.pk), needed, contacts(organization))
+        session = _create(at, person, organization, policy, wish, request, needed)
+        audit.record(
+            event=Event.SESSION_STARTED,
+            actor=actor,
+            at=at,
+            organization_id=organization.pk,
+            subject=("session", session.id),
+            after={"person": str(person.pk), "engine_size": session.engine_size},
+        )
+        transaction.on_commit(lambda: provider(session.provider).start(session))
+    return session
+
+
+def preview_start(
+    *, at: datetime, person: Person, organization: Organization, request: StartRequest
+) -> StartPreview:
+    """What would happen now: the refusal, or what it costs and how long it lasts."""
+    with transaction.atomic():
+        at, _policy, wish = _checked(at, person, organization, request)
+        needed = settings.RESERVE_SECONDS * wish.size.multiplier
+        room = metering.room(organization.pk)
+        if not room.has(needed):
+            raise no_room(room, needed, contacts(organization))
+        source, rate = metering.next_source(organization.pk, at)
+    left = None if room.left is None else (room.left - room.reserved) // wish.size.multiplier
+    return StartPreview(
+        engine_size=wish.size.name,
+        multiplier=wish.size.multiplier,
+        idle_timeout_seconds=wish.idle_timeout_seconds,
+        source=source,
+        rate_microusd_per_second=rate * wish.size.multiplier,
+        affordable_seconds=left,
+    )
+
+
+def _checked(
+    at: datetime, person: Person, organization: Organization, request: StartRequest
+) -> tuple[datetime, PolicyTerms, Wish]:
+    policy = policy_terms(organization)
+    wish = _wish(request, policy, person)
+    at = meter_organization(organization_id=organization.pk, at=at).until
+    subscription = subscription_of(organization)
+    question = StartQuestion(
+        subscription=subscription.state if subscription else None,
+        policy=policy,
+        standing=standing(organization, person, at),
+        wish=wish,
+        running=_running(organization, person),
+        contacts=contacts(organization),
+    )
+    check_can_start(question)
+    return at, policy, wish
+
+
+def _running(organization: Organization, person: Person) -> int:
+    return Session.objects.for_organization(organization).running().filter(person=person).count()
+
+
+def _wish(request: StartRequest, policy: PolicyTerms, person: Person) -> Wish:
+    timeout = request.idle_timeout_seconds
+    if timeout is None:
+        timeout = _own_timeout(policy, person)
+    return Wish(size=_size(request, policy), gpu=request.gpu, idle_timeout_seconds=timeout)
+
+
+def _own_timeout(policy: PolicyTerms, person: Person) -> int:
+    """The person's preference where the policy allows it, else the policy's default."""
+    own = person.idle_timeout_seconds
+    least, most = policy.idle_timeout_least_seconds, policy.idle_timeout_most_seconds
+    if own is not None and least <= own <= most:
+        return own
+    return policy.idle_timeout_seconds
+
+
+def _size(request: StartRequest, policy: PolicyTerms) -> EngineSize:
+    """The size that was named; any GPU means the smallest allowed size that has one."""
+    sizes = {size.name: size for size in DEFAULT_SIZES}
+    if request.engine_size is None and request.gpu:
+        with_gpu = [size for size in DEFAULT_SIZES if size.gpus]
+        allowed = [size for size in with_gpu if size.name in policy.engine_sizes]
+        return min(allowed or with_gpu, key=lambda size: (size.multiplier, size.name))
+    name = request.engine_size or "standard"
+    if name not in sizes:
+        sentence = _("There is no engine size %(name)s; choose one of %(known)s.") % {
+            "name": name,
+            "known": ", ".join(sizes),
+        }
+        raise Refusal("invalid", sentence, 400, errors={"engine_size": [sentence]})
+    if request.gpu and not sizes[name].gpus:
+        sentence = _("The engine size %(name)s has no GPU.") % {"name": name}
+        raise Refusal("invalid", sentence, 400, errors={"gpu": [sentence]})
+    return sizes[name]
+
+
+def _create(
+    at: datetime,
+    person: Person,
+    organization: Organization,
+    policy: PolicyTerms,
+    wish: Wish,
+    request: StartRequest,
+    reserved: int,
+) -> Session:
+    ready = provider(PROVIDER).starts_at_once()
+    session = Session.objects.create(
+        organization=organization,
+        person=person,
+        engine_size=wish.size.name,
+        gpu=wish.size.gpus > 0,
+        multiplier=wish.size.multiplier,
+        labels=dict(request.labels or {}),
+        client=dict(request.client or {}),
+        policy_version=policy.version,
+        provider=PROVIDER,
+        created_at=at,
+        ready_at=at if ready else None,
+        idle_timeout_seconds=wish.idle_timeout_seconds,
+        longest_seconds=policy.longest_session_seconds,
+        active_before_seconds=_active_today(organization, person, at),
+        reserved_compute_seconds=reserved,
+        **_kept_settings(),
+    )
+    Pulse.objects.create(session=session, organization=organization)
+    return session
+
+
+def _kept_settings() -> dict[str, int]:
+    """The † settings that a session keeps from its start (rule 14)."""
+    return {
+        "start_timeout_seconds": settings.SESSION_START_TIMEOUT_SECONDS,
+        "idle_end_seconds": settings.SESSION_IDLE_END_SECONDS,
+        "inactivity_prompt_seconds": settings.SESSION_INACTIVITY_PROMPT_SECONDS,
+        "prompt_seconds": settings.SESSION_PROMPT_SECONDS,
+        "prompt_answer_seconds": settings.SESSION_PROMPT_ANSWER_SECONDS,
+        "daily_limit_seconds": settings.SESSION_DAILY_LIMIT_SECONDS,
+        "daily_prompt_seconds": settings.SESSION_DAILY_PROMPT_SECONDS,
+    }
+
+
+def _active_today(organization: Organization, person: Person, at: datetime) -> int:
+    """Active seconds of the person here in the UTC day of `at`, from earlier sessions (rule 13)."""
+    midnight = at.replace(hour=0, minute=0, second=0)
+    earlier = (
+        Session.objects.with_facts()
+        .for_organization(organization)
+        .filter(person=person, ended_at__gt=midnight, created_at__lt=midnight + timedelta(days=1))
+        .order_by("created_at", "id")
+    )
+    day, now = to_seconds(midnight), to_seconds(at)
+    total = 0
+    for session in earlier:
+        for segment in clock.timeline(facts_of(session), now):
+            if segment.kind == clock.SegmentKind.ACTIVE and segment.end > day:
+                total += segment.end - max(segment.start, day)
+    return total

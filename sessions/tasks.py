@@ -1,0 +1,25 @@
+"""Tasks are doors: they read the clock once and make one call."""
+
+import uuid
+
+from celery import shared_task
+from django.utils import timezone
+
+from offload_portal.common import heartbeat
+from offload_portal.common.periods import cut_to_second
+from sessions import services
+
+
+@shared_task
+def sweep() -> None:
+    """Meter and end everything that is due. Runs each minute; twice at once does no harm."""
+    services.sweep(at=cut_to_second(timezone.now()))
+    heartbeat.beat("meter")
+
+
+@shared_task
+def meter(*, organization_id: str) -> None:
+    """Meter one organization now: a hint after a change, never the truth."""
+    services.meter_organization(
+        organization_id=uuid.UUID(organization_id), at=cut_to_second(timezone.now())
+    )
