@@ -6,7 +6,6 @@ answers a template. They never query.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from offload_portal.common.refusals import Refusal
 from orgs.enums import LicenseState, OffloadSwitch
 from usage.enums import OnDemand, SubscriptionState
 from usage.rates import EngineSize
+from usage.selectors.room import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +26,6 @@ class Wish:
     size: EngineSize
     gpu: bool
     idle_timeout_seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What is left to start with, in compute-seconds; `left` is None without a limit."""
-
-    left: int | None
-    reserved: int
-    mode: str
-    limit_microusd: int | None
-    used_microusd: int
-    resets_at: datetime | None
-
-    def has(self, needed: int) -> bool:
-        return self.left is None or self.left - self.reserved >= needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +144,8 @@ def no_room(room: Room, needed: int, contacts: Sequence[Contact]) -> Refusal:
         why
         + " "
         + _(
-            "%(left)s compute-seconds are left, %(reserved)s of them reserved; a start needs %(needed)s."
+            "%(left)s compute-seconds are left, %(reserved)s of them reserved; "
+            "a start needs %(needed)s."
         )
         % numbers
     )

@@ -92,14 +92,16 @@ def views_of(sessions: Sequence[Session], at: datetime) -> list[SessionView]:
 
     The sessions were read with `with_facts()`, organization and person joined.
     """
-    images, runs = _images([session.id for session in sessions])
-    beside = Beside(
-        ends=ends_from_below(sessions),
-        uses=uses_of_sessions([session.id for session in sessions]),
-        images=images,
-        runs=runs,
-    )
+    beside = beside_of(sessions, ends_from_below(sessions))
     return [view_of(session, at, beside) for session in sessions]
+
+
+def beside_of(
+    sessions: Sequence[Session], ends: Mapping[uuid.UUID, tuple[clock.EndFact, ...]]
+) -> Beside:
+    identifiers = [session.id for session in sessions]
+    images, runs = _images(identifiers)
+    return Beside(ends=ends, uses=uses_of_sessions(identifiers), images=images, runs=runs)
 
 
 def _images(

@@ -24,6 +24,7 @@ from sessions.selectors.facts import facts_of
 from sessions.services.metering import meter_organization
 from usage.rates import DEFAULT_SIZES, EngineSize
 from usage.selectors import subscription_of
+from usage.selectors.room import room
 from usage.services import metering
 
 PROVIDER = "external"
@@ -67,7 +68,7 @@ def start(
         at, policy, wish = _checked(at, person, organization, request)
         needed = settings.RESERVE_SECONDS * wish.size.multiplier
         if not metering.reserve(organization.pk, needed):
-            raise no_room(metering.room(organization.pk), needed, contacts(organization))
+            raise no_room(room(organization.pk), needed, contacts(organization))
         session = _create(at, person, organization, policy, wish, request, needed)
         audit.record(
             event=Event.SESSION_STARTED,
@@ -88,11 +89,11 @@ def preview_start(
     with transaction.atomic():
         at, _policy, wish = _checked(at, person, organization, request)
         needed = settings.RESERVE_SECONDS * wish.size.multiplier
-        room = metering.room(organization.pk)
-        if not room.has(needed):
-            raise no_room(room, needed, contacts(organization))
+        there = room(organization.pk)
+        if not there.has(needed):
+            raise no_room(there, needed, contacts(organization))
         source, rate = metering.next_source(organization.pk, at)
-    left = None if room.left is None else (room.left - room.reserved) // wish.size.multiplier
+    left = None if there.left is None else (there.left - there.reserved) // wish.size.multiplier
     return StartPreview(
         engine_size=wish.size.name,
         multiplier=wish.size.multiplier,

@@ -1,5 +1,5 @@
 """Questions about the book."""
 
-from usage.selectors.ledger import SourceUse, uses_of_sessions
+from usage.selectors.ledger import SourceUse, unpaid_of_session, uses_of_sessions
 
-__all__ = ["SourceUse", "uses_of_sessions"]
+__all__ = ["SourceUse", "unpaid_of_session", "uses_of_sessions"]

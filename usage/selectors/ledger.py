@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Sum
 
-from usage.models import LedgerEntry
+from usage.models import LedgerEntry, UnpaidTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,9 @@ def uses_of_sessions(
         use = SourceUse(row["wall"], row["compute"], row["cost"])
         found[row["session_id"]][row["source"]] = use
     return dict(found)
+
+
+def unpaid_of_session(session_id: uuid.UUID) -> int:
+    """Wall seconds of the session that nothing could pay (rule 19)."""
+    rows = UnpaidTime.objects.filter(session_id=session_id)
+    return sum(rows.values_list("seconds", flat=True))

@@ -1,0 +1,28 @@
+"""Questions about sessions."""
+
+from sessions.selectors.insights import Insights, insights
+from sessions.selectors.lists import (
+    SessionKey,
+    SessionPage,
+    filter_for,
+    find_session,
+    session_page,
+    session_view,
+    view_by_id,
+)
+from sessions.selectors.views import PromptView, SessionView, views_of
+
+__all__ = [
+    "Insights",
+    "PromptView",
+    "SessionKey",
+    "SessionPage",
+    "SessionView",
+    "filter_for",
+    "find_session",
+    "insights",
+    "session_page",
+    "session_view",
+    "view_by_id",
+    "views_of",
+]

@@ -1,0 +1,174 @@
+"""What one session did (api.md, insights): timeline, containers, samples, cost, events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from offload_portal.common.periods import from_seconds, to_seconds
+from sessions import clock
+from sessions.models import ContainerRun, Sample, Session
+from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.selectors.views import SessionView, beside_of, view_of
+from usage.selectors import SourceUse, unpaid_of_session
+
+MOST_RUNS = 10_000
+MOST_SAMPLES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSegment:
+    """Half-open; `kind` is starting, idle or active."""
+
+    start: datetime
+    end: datetime
+    kind: str
+    billed: bool
+
+    @property
+    def seconds(self) -> int:
+        return to_seconds(self.end) - to_seconds(self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A container's run by its engine's clock; `ended_at` is its exit or the session's end."""
+
+    container_id: str
+    name: str
+    image: str
+    started_at: datetime
+    exited_at: datetime | None
+    ended_at: datetime
+    exit_code: int | None
+
+    @property
+    def failed(self) -> bool:
+        return self.exit_code not in (None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleView:
+    at: datetime
+    cpu_milli_percent: int
+    memory_bytes: int
+    network_rx_bytes: int
+    network_tx_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """Something that happened: `kind` is a stable word, `detail` its value where it has one."""
+
+    at: datetime
+    kind: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Insights:
+    session: SessionView
+    timeline: tuple[TimelineSegment, ...]
+    runs: tuple[RunView, ...]
+    samples: tuple[SampleView, ...]
+    events: tuple[SessionEvent, ...]
+    cost_by_source: Mapping[str, SourceUse]
+    unpaid_seconds: int
+    kept_alive_by: tuple[str, ...]
+    as_of: datetime
+
+    @property
+    def failed_runs(self) -> Sequence[RunView]:
+        return [run for run in self.runs if run.failed]
+
+
+def insights(session: Session, at: datetime) -> Insights:
+    """The session was read with its facts (`find_session`). A fixed number of statements."""
+    ends = ends_from_below([session])
+    facts = facts_of(session, ends.get(session.id, ()))
+    view = view_of(session, at, beside_of([session], ends))
+    until = view.ended_at or at
+    segments = tuple(
+        TimelineSegment(
+            from_seconds(segment.start),
+            from_seconds(segment.end),
+            str(segment.kind),
+            segment.billed,
+        )
+        for segment in clock.timeline(facts, to_seconds(at))
+    )
+    runs = _runs(session, until)
+    return Insights(
+        session=view,
+        timeline=segments,
+        runs=runs,
+        samples=_samples(session),
+        events=_events(view, segments, runs),
+        cost_by_source=view.by_source,
+        unpaid_seconds=unpaid_of_session(session.id),
+        kept_alive_by=_kept_alive_by(session, view),
+        as_of=at,
+    )
+
+
+def _runs(session: Session, until: datetime) -> tuple[RunView, ...]:
+    rows = ContainerRun.objects.filter(session=session).order_by("started_at", "id")[:MOST_RUNS]
+    return tuple(
+        RunView(
+            container_id=row.container_id,
+            name=row.name,
+            image=row.image,
+            started_at=row.started_at,
+            exited_at=row.exited_at,
+            ended_at=row.exited_at or max(until, row.started_at),
+            exit_code=row.exit_code,
+        )
+        for row in rows
+    )
+
+
+def _samples(session: Session) -> tuple[SampleView, ...]:
+    rows = Sample.objects.filter(session=session).order_by("at")[:MOST_SAMPLES]
+    return tuple(
+        SampleView(
+            row.at,
+            row.cpu_milli_percent,
+            row.memory_bytes,
+            row.network_rx_bytes,
+            row.network_tx_bytes,
+        )
+        for row in rows
+    )
+
+
+def _events(
+    view: SessionView, segments: Sequence[TimelineSegment], runs: Sequence[RunView]
+) -> tuple[SessionEvent, ...]:
+    events = [SessionEvent(view.created_at, "created")]
+    if view.ready_at is not None:
+        events.append(SessionEvent(view.ready_at, "ready"))
+    for before, segment in zip(segments, segments[1:], strict=False):
+        if segment.kind == "active":
+            first = segment.start == view.first_active_at
+            events.append(SessionEvent(segment.start, "first_activity" if first else "resumed"))
+        elif segment.kind == "idle" and before.kind == "active":
+            events.append(SessionEvent(segment.start, "idle"))
+    events += [
+        SessionEvent(run.exited_at, "container_failed", f"{run.image} ({run.exit_code})")
+        for run in runs
+        if run.failed and run.exited_at is not None
+    ]
+    if view.ended_at is not None:
+        events.append(SessionEvent(view.ended_at, "ended", view.end_reason or ""))
+    return tuple(sorted(events, key=lambda event: event.at))
+
+
+def _kept_alive_by(session: Session, view: SessionView) -> tuple[str, ...]:
+    """What the last report said was going on, while the session is active."""
+    if view.state != clock.State.ACTIVE:
+        return ()
+    found = []
+    if session.pulse.running_containers:
+        found.append("running_containers")
+    if session.pulse.active_builds:
+        found.append("active_builds")
+    return tuple(found or ["api_calls"])

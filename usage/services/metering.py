@@ -1,0 +1,349 @@
+"""Drawing an organization's allowance down, and what is left (product.md rules 16 to 19).
+
+The caller holds the organization's lock (`lock`) for the whole transaction. The arithmetic is
+`usage.drawdown`'s; here rows become a book and what it says becomes rows.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from django.db.models import F, Q
+from django.db.models.functions import Greatest
+
+from offload_portal.common.locks import lock_alone
+from offload_portal.common.periods import from_seconds, to_seconds
+from usage import drawdown
+from usage.models import Allowance, LedgerEntry, LimitVersion, Pool, Rate, UnpaidTime
+from usage.pools import payers
+from usage.services.periods import roll_period
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTime:
+    """One session's time in a window, as the meter hands it down. Instants are POSIX seconds."""
+
+    session_id: uuid.UUID
+    person_id: uuid.UUID
+    engine_size: str
+    order: tuple[int, int]
+    multiplier: int
+    spans: tuple[tuple[int, int], ...]
+    lumps: tuple[tuple[int, int], ...]
+    ended_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a window came to: who ends by exhaustion (instant, reason), what each one drew."""
+
+    exhausted: Mapping[uuid.UUID, tuple[int, str]]
+    drawn: Mapping[uuid.UUID, int]
+
+
+def lock(organization_id: uuid.UUID) -> Allowance | None:
+    """The organization's lock and its allowance; None before its first subscription."""
+    lock_alone(organization_id)
+    return Allowance.objects.select_for_update().filter(pk=organization_id).first()
+
+
+def draw(allowance: Allowance, times: Sequence[SessionTime], until: datetime) -> Swept:
+    """Move the watermark to `until` and write what the window used, in this transaction.
+
+    What happens at `until` itself before anybody starts there (a period's boundary, a limit
+    that comes into force) is applied to the allowance, so that a start meets it.
+    """
+    since, first_period = allowance.metered_until, allowance.period_start
+    boundaries = _boundaries(allowance, until)
+    limits = _limit_changes(allowance, since, until)
+    book = book_of(allowance)
+    metered = [_metered(time) for time in times]
+    drawn = drawdown.draw(
+        book,
+        [*(drawdown.PeriodBoundary(at) for at in boundaries), *limits],
+        metered,
+        to_seconds(since),
+        to_seconds(until),
+    )
+    periods = [*([to_seconds(first_period)] if first_period else []), *boundaries]
+    _write_lines(allowance, periods, drawn.lines, times)
+    _write_pools(drawn.pool_draws)
+    _write_unpaid(allowance, drawn.unpaid)
+    _write_allowance(allowance, drawn.book, boundaries, limits, until)
+    return Swept(
+        exhausted={uuid.UUID(key): (end.at, str(end.reason)) for key, end in drawn.ends.items()},
+        drawn=_by_session(drawn.lines),
+    )
+
+
+def _metered(time: SessionTime) -> drawdown.Metered:
+    return drawdown.Metered(
+        id=str(time.session_id),
+        order=time.order,
+        multiplier=time.multiplier,
+        spans=time.spans,
+        lumps=time.lumps,
+        ended_at=time.ended_at,
+    )
+
+
+def _by_session(lines: Sequence[drawdown.Line]) -> dict[uuid.UUID, int]:
+    used: dict[uuid.UUID, int] = {}
+    for line in lines:
+        key = uuid.UUID(line.session)
+        used[key] = used.get(key, 0) + line.compute_seconds
+    return used
+
+
+# From rows to a book
+
+
+def book_of(allowance: Allowance) -> drawdown.Book:
+    """What is true at the watermark, as the arithmetic takes it."""
+    return drawdown.Book(
+        pools=_pools(allowance), on_demand=_on_demand(allowance), caps=(), rates=_rates(allowance)
+    )
+
+
+def _pools(allowance: Allowance) -> tuple[drawdown.Pool, ...]:
+    rows = (
+        Pool.objects.filter(
+            organization_id=allowance.organization_id, expires_at__gt=allowance.metered_until
+        )
+        .filter(compute_seconds__gt=F("used_compute_seconds"))
+        .order_by("bought_at", "id")
+    )
+    return tuple(
+        drawdown.Pool(
+            id=str(row.id),
+            source=drawdown.Source(row.kind),
+            left=row.left_compute_seconds,
+            starts_at=to_seconds(row.starts_at),
+            expires_at=to_seconds(row.expires_at),
+            order=number,
+        )
+        for number, row in enumerate(rows)
+    )
+
+
+def _on_demand(allowance: Allowance) -> drawdown.OnDemand:
+    return drawdown.OnDemand(
+        mode=drawdown.OnDemandMode(allowance.on_demand_mode),
+        limit=allowance.on_demand_limit_microusd,
+        used=allowance.on_demand_used_microusd,
+        let_finish=allowance.let_finish,
+    )
+
+
+def _rates(allowance: Allowance) -> drawdown.RateTable:
+    rows = Rate.objects.filter(organization_id=allowance.organization_id).order_by("valid_from")
+    return drawdown.RateTable(
+        tuple((_midnight(row.valid_from), row.microusd_per_compute_second) for row in rows)
+    )
+
+
+def _midnight(day: date) -> int:
+    return to_seconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def _boundaries(allowance: Allowance, until: datetime) -> list[int]:
+    """Open every period that begins up to and at `until`; gives their first instants."""
+    found = []
+    while allowance.period_end is not None and allowance.period_end <= until:
+        boundary = allowance.period_end
+        roll_period(allowance, boundary)
+        found.append(to_seconds(boundary))
+    return found
+
+
+def _limit_changes(
+    allowance: Allowance, since: datetime, until: datetime
+) -> list[drawdown.LimitChanged]:
+    """Limits that come into force in the window or at its end, in the order of recording.
+
+    A version recorded later replaces those that were still to come.
+    """
+    rows = list(
+        LimitVersion.objects.filter(
+            organization_id=allowance.organization_id,
+            effective_at__gte=since,
+            recorded_at__lte=until,
+        ).order_by("recorded_at", "id")
+    )
+    live = [
+        row
+        for number, row in enumerate(rows)
+        if not any(later.effective_at <= row.effective_at for later in rows[number + 1 :])
+    ]
+    return [
+        drawdown.LimitChanged(
+            at=to_seconds(row.effective_at),
+            order=number,
+            mode=drawdown.OnDemandMode(row.mode),
+            limit=row.limit_microusd,
+            let_finish=row.let_finish,
+        )
+        for number, row in enumerate(live)
+        if row.effective_at <= until
+    ]
+
+
+# From what was drawn to rows
+
+
+def _write_lines(
+    allowance: Allowance,
+    periods: Sequence[int],
+    lines: Sequence[drawdown.Line],
+    times: Sequence[SessionTime],
+) -> None:
+    """Open hours grow, new hours begin: the lock is held, so nobody adds in between."""
+    sessions = {time.session_id: time for time in times}
+    known = _open_entries(allowance, lines)
+    new = []
+    for line in lines:
+        key = (uuid.UUID(line.session), line.hour, str(line.source))
+        if key in known:
+            _grow(allowance, known[key], line)
+        else:
+            new.append(_entry(allowance, sessions[key[0]], periods, line))
+    LedgerEntry.objects.bulk_create(new)
+
+
+def _open_entries(
+    allowance: Allowance, lines: Sequence[drawdown.Line]
+) -> dict[tuple[uuid.UUID, int, str], uuid.UUID]:
+    if not lines:
+        return {}
+    first = min(line.hour for line in lines)
+    rows = LedgerEntry.objects.filter(
+        organization_id=allowance.organization_id,
+        hour=from_seconds(first),
+        corrects=None,
+        session_id__in={line.session for line in lines},
+    ).values_list("session_id", "hour", "source", "id")
+    return {(session, to_seconds(hour), source): key for session, hour, source, key in rows}
+
+
+def _grow(allowance: Allowance, entry: uuid.UUID, line: drawdown.Line) -> None:
+    LedgerEntry.objects.filter(
+        organization_id=allowance.organization_id, hour=from_seconds(line.hour), id=entry
+    ).update(
+        seconds=F("seconds") + line.seconds,
+        lump_seconds=F("lump_seconds") + line.lump_seconds,
+        compute_seconds=F("compute_seconds") + line.compute_seconds,
+        cost_microusd=F("cost_microusd") + line.cost,
+    )
+
+
+def _entry(
+    allowance: Allowance, time: SessionTime, periods: Sequence[int], line: drawdown.Line
+) -> LedgerEntry:
+    return LedgerEntry(
+        organization_id=allowance.organization_id,
+        hour=from_seconds(line.hour),
+        session_id=time.session_id,
+        person_id=time.person_id,
+        source=str(line.source),
+        engine_size=time.engine_size,
+        period_start=_period_start(periods, line.hour),
+        seconds=line.seconds,
+        lump_seconds=line.lump_seconds,
+        compute_seconds=line.compute_seconds,
+        rate_microusd=line.rate,
+        cost_microusd=line.cost,
+    )
+
+
+def _period_start(periods: Sequence[int], hour: int) -> datetime:
+    """A boundary is a midnight, so an hour lies in one period whole."""
+    return from_seconds(max((at for at in periods if at <= hour), default=hour))
+
+
+def _write_pools(draws: Mapping[str, int]) -> None:
+    for pool, drawn in sorted(draws.items()):
+        if drawn:
+            Pool.objects.filter(pk=pool).update(
+                used_compute_seconds=F("used_compute_seconds") + drawn
+            )
+
+
+def _write_unpaid(allowance: Allowance, unpaid: Mapping[str, drawdown.Unpaid]) -> None:
+    for session, rest in sorted(unpaid.items()):
+        row, _created = UnpaidTime.objects.get_or_create(
+            organization_id=allowance.organization_id, session_id=session
+        )
+        UnpaidTime.objects.filter(pk=row.pk).update(
+            seconds=F("seconds") + rest.seconds,
+            compute_seconds=F("compute_seconds") + rest.compute_seconds,
+        )
+
+
+def _write_allowance(
+    allowance: Allowance,
+    book: drawdown.Book,
+    boundaries: Sequence[int],
+    limits: Sequence[drawdown.LimitChanged],
+    until: datetime,
+) -> None:
+    last = to_seconds(until)
+    used = 0 if last in boundaries else book.on_demand.used
+    in_force = [limit for limit in limits if limit.at <= last]
+    if in_force:
+        newest = max(in_force, key=lambda limit: (limit.at, limit.order))
+        allowance.on_demand_mode = str(newest.mode)
+        allowance.on_demand_limit_microusd = newest.limit
+        allowance.let_finish = newest.let_finish
+    allowance.on_demand_used_microusd = used
+    allowance.metered_until = until
+    allowance.left_compute_seconds = drawdown.left(book_of(allowance), last)
+    allowance.save(
+        update_fields=[
+            "metered_until",
+            "period_start",
+            "period_end",
+            "on_demand_mode",
+            "on_demand_limit_microusd",
+            "let_finish",
+            "on_demand_used_microusd",
+            "left_compute_seconds",
+        ]
+    )
+
+
+# What is left, and reservations
+
+
+def refresh_left(allowance: Allowance, at: datetime) -> None:
+    """Write anew what is left after a change of pools or limits at the watermark `at`."""
+    allowance.left_compute_seconds = drawdown.left(book_of(allowance), to_seconds(at))
+    allowance.save(update_fields=["left_compute_seconds"])
+
+
+def reserve(organization_id: uuid.UUID, compute_seconds: int) -> bool:
+    """Reserve in one guarded statement; False where too little is left (rule 19)."""
+    enough = Q(left_compute_seconds=None) | Q(
+        left_compute_seconds__gte=F("reserved_compute_seconds") + compute_seconds
+    )
+    changed = (
+        Allowance.objects.filter(pk=organization_id)
+        .filter(enough)
+        .update(reserved_compute_seconds=F("reserved_compute_seconds") + compute_seconds)
+    )
+    return changed == 1
+
+
+def release(organization_id: uuid.UUID, compute_seconds: int) -> None:
+    """Give back what a session had reserved and did not use."""
+    if compute_seconds:
+        Allowance.objects.filter(pk=organization_id).update(
+            reserved_compute_seconds=Greatest(F("reserved_compute_seconds") - compute_seconds, 0)
+        )
+
+
+def next_source(organization_id: uuid.UUID, at: datetime) -> tuple[str, int]:
+    """Who pays the next compute-second, and its rate in micro-dollars (0: paid ahead)."""
+    allowance = Allowance.objects.get(pk=organization_id)
+    payer = next(payers(book_of(allowance), to_seconds(at)), None)
+    return (str(payer.source), payer.rate) if payer else ("", 0)
