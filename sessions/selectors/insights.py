@@ -1,5 +1,6 @@
 """What one session did (api.md, insights): timeline, containers, samples, cost, events."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -146,7 +147,7 @@ def _events(
     events = [SessionEvent(view.created_at, "created")]
     if view.ready_at is not None:
         events.append(SessionEvent(view.ready_at, "ready"))
-    for before, segment in zip(segments, segments[1:], strict=False):
+    for before, segment in itertools.pairwise(segments):
         if segment.kind == "active":
             first = segment.start == view.first_active_at
             events.append(SessionEvent(segment.start, "first_activity" if first else "resumed"))
