@@ -575,7 +575,7 @@ def test_a_day_may_ask_at_its_last_second_but_not_at_midnight():
 
 
 def test_a_limit_of_a_whole_day_never_asks():
-    facts = a_day(0, daily_limit=86_400, start=MIDNIGHT - 1)
+    facts = a_day(0, daily_limit=86_400, start=MIDNIGHT - 2)
     facts = running(facts, 1, 86_460, every=290)
     assert at(facts, 86_460).prompt is None
 
