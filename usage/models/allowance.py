@@ -5,7 +5,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.identifiers import uuid7
@@ -47,6 +47,23 @@ class Allowance(models.Model):
         return f"allowance of {self.organization_id}"
 
 
+class LimitVersionQuerySet(models.QuerySet["LimitVersion"]):
+    def standing(self) -> Self:
+        """Without those that were replaced before they came into force.
+
+        A version replaces earlier recorded ones that would come into force with it or after it.
+        """
+        later = Q(recorded_at__gt=OuterRef("recorded_at")) | Q(
+            recorded_at=OuterRef("recorded_at"), id__gt=OuterRef("id")
+        )
+        replaced = LimitVersion.objects.filter(
+            later,
+            organization_id=OuterRef("organization_id"),
+            effective_at__lte=OuterRef("effective_at"),
+        )
+        return self.filter(~Exists(replaced))
+
+
 class LimitVersion(models.Model):
     """A change of the on-demand limit, kept for good: who, when, from when on, what, why."""
 
@@ -61,6 +78,8 @@ class LimitVersion(models.Model):
     limit_microusd = models.PositiveBigIntegerField(null=True, blank=True)
     let_finish = models.BooleanField(default=False)
     reason = models.CharField(max_length=200, blank=True)
+
+    objects = LimitVersionQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["organization", "effective_at"], name="limit_in_force")]

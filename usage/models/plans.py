@@ -1,5 +1,6 @@
 """Plans and subscriptions (product.md rules 22, 23)."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -48,6 +49,17 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """Those that have not ended."""
         return self.filter(ended_at=None).order_by("organization_id", "id")
 
+    def going_on(self, at: datetime) -> Self:
+        """Those that hold at the instant, also where they ended since; the newest first."""
+        ended = Q(ended_at__lte=at) | Q(cancel_at__lte=at)
+        ended |= Q(state=SubscriptionState.TRIALING, trial_ends_at__lte=at)
+        return self.filter(started_at__lte=at).exclude(ended).order_by("-started_at", "-id")
+
+    def due_to_end(self, at: datetime) -> Self:
+        """Those whose trial or notice is over by the instant, though nobody wrote it down yet."""
+        over = Q(state=SubscriptionState.TRIALING, trial_ends_at__lte=at) | Q(cancel_at__lte=at)
+        return self.current().filter(over)
+
 
 class Subscription(models.Model):
     """An organization's contract. At most one has not ended."""
@@ -62,6 +74,8 @@ class Subscription(models.Model):
     licenses = models.PositiveIntegerField()
     committed_compute_seconds = models.PositiveBigIntegerField()
     next_committed_compute_seconds = models.PositiveBigIntegerField(null=True, blank=True)
+    # Less takes effect at the next period (rule 22), a smaller plan too.
+    next_plan = models.ForeignKey(Plan, models.PROTECT, null=True, blank=True, related_name="+")
     price_microusd = models.PositiveBigIntegerField()
     trial_ends_at = models.DateTimeField(null=True, blank=True)
     cancel_at = models.DateTimeField(null=True, blank=True)
@@ -92,3 +106,16 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plan_id} of {self.organization_id}"
+
+    @property
+    def is_trial(self) -> bool:
+        return self.state == SubscriptionState.TRIALING
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The instant at which it ends by what is known now; None while it goes on (rule 23)."""
+        if self.ended_at is not None:
+            return self.ended_at
+        trial_end = self.trial_ends_at if self.is_trial else None
+        known = [at for at in (trial_end, self.cancel_at) if at is not None]
+        return min(known, default=None)
