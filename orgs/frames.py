@@ -1,0 +1,145 @@
+"""The frame of an organization's pages: who looks, at which organization, in which zone.
+
+    @organization_page("members", roles=SEERS)
+    def members(request: HttpRequest, frame: Frame) -> HttpResponse:
+        return render(request, "orgs/members.html", frame.context(rows=...))
+
+The decorated view takes the `slug` of its route. Signed out goes to sign-in; an unknown or
+foreign organization is 404 (rule 2); a missing role is a 403 page that says who has it. A
+`Refusal` that the view lets through becomes such a page too.
+"""
+
+import functools
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from offload_portal.common.actors import Actor
+from offload_portal.common.periods import cut_to_second
+from offload_portal.common.refusals import Refusal
+from orgs.enums import Role
+from orgs.models import Membership, Organization, Person
+from orgs.selectors import OrganizationRef, contacts, find_organization, organizations_of
+from orgs.zones import zone_or_utc
+
+OWNERS = frozenset({Role.OWNER})
+SEERS = frozenset({Role.OWNER, Role.EDITOR})
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page of an organization knows. `at` is the one reading of the clock."""
+
+    organization: Organization
+    membership: Membership
+    organizations: tuple[OrganizationRef, ...]
+    section: str
+    at: datetime
+    actor: Actor
+    zone: ZoneInfo
+
+    @property
+    def is_owner(self) -> bool:
+        return self.membership.is_owner
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        """The template's context; `more` is the page's own."""
+        return {
+            "organization": self.organization,
+            "membership": self.membership,
+            "organizations": self.organizations,
+            "section": self.section,
+            "at": self.at,
+            "zone_name": str(self.zone),
+            "is_owner": self.is_owner,
+            **more,
+        }
+
+
+FrameView = Callable[Concatenate[HttpRequest, Frame, P], HttpResponse]
+SlugView = Callable[Concatenate[HttpRequest, str, P], HttpResponse]
+
+
+def person_of(request: HttpRequest) -> Person:
+    """The signed-in person; only behind `login_required`."""
+    if not isinstance(request.user, Person):
+        raise TypeError("Nobody is signed in: the view needs login_required.")
+    return request.user
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who orders a change through a page, and from which network address."""
+    person = person_of(request)
+    return Actor(person.pk, str(request.META.get("REMOTE_ADDR", "")))
+
+
+def organization_page(
+    section: str, *, roles: Collection[str] | None = None
+) -> Callable[[FrameView[P]], SlugView[P]]:
+    """A view of one organization; `roles` are those that may open it, None for every member."""
+
+    def decorate(view: FrameView[P]) -> SlugView[P]:
+        @login_required
+        @functools.wraps(view)
+        def framed(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> Any:
+            frame = _frame(request, slug, section)
+            with timezone.override(frame.zone):
+                if roles is not None and frame.membership.role not in roles:
+                    return role_missing(request, frame, roles)
+                try:
+                    return view(request, frame, *args, **kwargs)
+                except Refusal as refusal:
+                    return refused(request, refusal, frame.context())
+
+        return framed
+
+    return decorate
+
+
+def _frame(request: HttpRequest, slug: str, section: str) -> Frame:
+    person = person_of(request)
+    try:
+        place = find_organization(person, slug)
+    except Refusal as refusal:
+        raise Http404(refusal.sentence) from refusal
+    return Frame(
+        organization=place.organization,
+        membership=place.membership,
+        organizations=organizations_of(person),
+        section=section,
+        at=cut_to_second(timezone.now()),
+        actor=actor_of(request),
+        zone=zone_or_utc(person.zone or place.organization.zone),
+    )
+
+
+def role_missing(request: HttpRequest, frame: Frame, roles: Collection[str]) -> HttpResponse:
+    """403: what the page needs, and who has it."""
+    if Role.EDITOR in roles:
+        title = _("Owners and editors see this page")
+        text = _("You are a member here: you see yourself and your own sessions.")
+    else:
+        title = _("Only owners can do this")
+        text = _("An owner can do it for you, or make you an owner.")
+    people = [contact.name for contact in contacts(frame.organization)]
+    context = frame.context(title=title, text=text, people=people)
+    return render(request, "orgs/forbidden.html", context, status=403)
+
+
+def refused(request: HttpRequest, refusal: Refusal, context: dict[str, Any]) -> HttpResponse:
+    """A refusal as a page of its own; what is not found stays Django's 404."""
+    if refusal.status == 404:
+        raise Http404(refusal.sentence)
+    people = [contact["name"] for contact in refusal.extra.get("contacts", ())]
+    shown = {**context, "title": refusal.sentence, "people": people, "refusal": refusal}
+    return render(request, "orgs/forbidden.html", shown, status=refusal.status)

@@ -1,0 +1,322 @@
+"""Who may use Offload, by which grants, and who waits (product.md rules 4 and 5)."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from orgs.enums import GrantKind, LicenseState
+from orgs.models import (
+    AccessLoss,
+    License,
+    LicenseGrant,
+    Membership,
+    Organization,
+    Person,
+    TeamMember,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One reason to have a license: the kind, the team's name or "", and since when it counts."""
+
+    kind: str
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A person's role, license and grants in an organization at an instant.
+
+    `role` is None for someone outside; `license_state` is `held`, `queued` or `none`; `grants`
+    are `all`, `team:NAME` and `person`; `queue_place` counts from 1.
+    """
+
+    role: str | None
+    license_state: str
+    grants: tuple[str, ...]
+    queue_place: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Licenses of the subscription. `held` + `free` = `licenses`."""
+
+    licenses: int
+    held: int
+    queued: int
+
+    @property
+    def free(self) -> int:
+        return self.licenses - self.held
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRef:
+    id: uuid.UUID
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    person: PersonRef
+    place: int
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Someone who keeps access, and by which other grants."""
+
+    person: PersonRef
+    grants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LossPreview:
+    """What taking grants away does: who loses a license, who leaves the queue, who keeps it.
+
+    `promoted` are those who wait and would move up.
+    """
+
+    loses: tuple[PersonRef, ...]
+    leaves_queue: tuple[PersonRef, ...]
+    keeps: tuple[Kept, ...]
+    promoted: tuple[PersonRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessOverview:
+    """The access page: to whom access is granted, the pool and the queue."""
+
+    all_members: bool
+    all_since: datetime | None
+    pool: Pool
+    queue: tuple[QueuePlace, ...]
+
+
+def reference(person: Person) -> PersonRef:
+    return PersonRef(person.pk, person.shown_name, person.email)
+
+
+# Grants and what they entitle to
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """Grants that are thought away: of all members, of teams, of persons."""
+
+    all_members: bool = False
+    team_ids: frozenset[uuid.UUID] = frozenset()
+    person_ids: frozenset[uuid.UUID] = frozenset()
+    left_ids: frozenset[uuid.UUID] = frozenset()
+
+    def hides(self, grant: LicenseGrant) -> bool:
+        if grant.kind == GrantKind.ALL:
+            return self.all_members
+        if grant.kind == GrantKind.TEAM:
+            return grant.team_id in self.team_ids
+        return grant.person_id in self.person_ids
+
+
+NOTHING = Without()
+Grants = Mapping[uuid.UUID, tuple[Grant, ...]]
+
+
+def grants_by_person(
+    organization: Organization,
+    at: datetime,
+    persons: Collection[uuid.UUID] | None = None,
+    without: Without = NOTHING,
+) -> Grants:
+    """The grants that hold at the instant, by member; members without any are left out.
+
+    A grant to all or to a team counts for a person from the later of the grant and the joining.
+    """
+    live = [grant for grant in _live_grants(organization, at) if not without.hides(grant)]
+    members = _joined(organization, persons)
+    found: dict[uuid.UUID, list[Grant]] = defaultdict(list)
+    for grant in live:
+        if grant.kind == GrantKind.ALL:
+            for person, joined in members.items():
+                found[person].append(Grant(grant.kind, "", max(grant.granted_at, joined)))
+        elif grant.kind == GrantKind.PERSON and grant.person_id in members:
+            found[grant.person_id].append(Grant(grant.kind, "", grant.granted_at))
+    _add_teams(found, [grant for grant in live if grant.kind == GrantKind.TEAM], members)
+    return {
+        person: tuple(grants) for person, grants in found.items() if person not in without.left_ids
+    }
+
+
+def _live_grants(organization: Organization, at: datetime) -> list[LicenseGrant]:
+    return list(
+        LicenseGrant.objects.filter(organization=organization)
+        .filter(Q(until=None) | Q(until__gt=at))
+        .select_related("team")
+        .order_by("granted_at", "id")
+    )
+
+
+def _joined(
+    organization: Organization, persons: Collection[uuid.UUID] | None
+) -> dict[uuid.UUID, datetime]:
+    rows = Membership.objects.filter(organization=organization)
+    if persons is not None:
+        rows = rows.filter(person_id__in=persons)
+    return dict(rows.order_by("joined_at", "id").values_list("person_id", "joined_at"))
+
+
+def _add_teams(
+    found: dict[uuid.UUID, list[Grant]],
+    grants: list[LicenseGrant],
+    members: Mapping[uuid.UUID, datetime],
+) -> None:
+    if not grants:
+        return
+    by_team = {grant.team_id: grant for grant in grants}
+    rows = TeamMember.objects.filter(team_id__in=by_team).order_by("joined_at", "id")
+    for row in rows:
+        grant = by_team[row.team_id]
+        if row.person_id in members and grant.team is not None:
+            since = max(grant.granted_at, row.joined_at, members[row.person_id])
+            found[row.person_id].append(Grant(grant.kind, grant.team.name, since))
+
+
+def entitlements(grants: Grants) -> dict[uuid.UUID, datetime]:
+    """Since when each person is entitled: the earliest of their grants, the order of the queue."""
+    return {person: min(grant.since for grant in all_) for person, all_ in grants.items()}
+
+
+def grant_words(grants: Iterable[Grant]) -> tuple[str, ...]:
+    """`all`, `team:NAME`, `person`, as the API says them."""
+    return tuple(f"{grant.kind}:{grant.name}" if grant.name else grant.kind for grant in grants)
+
+
+# Standing, queue, pool
+
+
+def standing(organization: Organization, person: Person, at: datetime) -> Standing:
+    """What the person is and may here at the instant."""
+    role = (
+        Membership.objects.filter(organization=organization, person_id=person.pk)
+        .values_list("role", flat=True)
+        .first()
+    )
+    if role is None:
+        return Standing(None, "none", (), None)
+    own = License.objects.filter(organization=organization, person_id=person.pk).first()
+    grants = grants_by_person(organization, at, [person.pk]).get(person.pk, ())
+    if own is None:
+        return Standing(role, "none", grant_words(grants), None)
+    return Standing(role, own.state, grant_words(grants), _place(own))
+
+
+def _place(own: License) -> int | None:
+    if own.state != LicenseState.QUEUED:
+        return None
+    earlier = License.objects.queued().filter(organization_id=own.organization_id)
+    ahead = earlier.filter(
+        Q(granted_at__lt=own.granted_at) | Q(granted_at=own.granted_at, id__lt=own.id)
+    )
+    return ahead.count() + 1
+
+
+def pool_of(organization: Organization) -> Pool:
+    """The pool as the organization's row has it now."""
+    row = Organization.objects.only("licenses", "licenses_held").get(pk=organization.pk)
+    queued = License.objects.queued().filter(organization=organization).count()
+    return Pool(row.licenses, row.licenses_held, queued)
+
+
+def queue(organization: Organization, most: int = 100) -> tuple[QueuePlace, ...]:
+    """Those who wait, in order of grant, at most `most` of them."""
+    rows = License.objects.queued().filter(organization=organization).select_related("person")
+    return tuple(
+        QueuePlace(reference(row.person), place, row.granted_at)
+        for place, row in enumerate(rows[:most], start=1)
+    )
+
+
+def access_overview(organization: Organization) -> AccessOverview:
+    """Mode, pool and queue."""
+    since = (
+        LicenseGrant.objects.filter(organization=organization, kind=GrantKind.ALL)
+        .values_list("granted_at", flat=True)
+        .first()
+    )
+    return AccessOverview(since is not None, since, pool_of(organization), queue(organization))
+
+
+# Losing access
+
+
+def who_loses(
+    organization: Organization,
+    *,
+    at: datetime,
+    all_members: bool = False,
+    person_ids: Collection[uuid.UUID] = (),
+    team_ids: Collection[uuid.UUID] = (),
+    leaving: Collection[uuid.UUID] = (),
+) -> LossPreview:
+    """What taking these grants away (or these members leaving) would do; changes nothing."""
+    without = Without(all_members, frozenset(team_ids), frozenset(person_ids), frozenset(leaving))
+    concerned = None if all_members or team_ids else {*person_ids, *leaving}
+    after = grants_by_person(organization, at, concerned, without)
+    rows = License.objects.filter(organization=organization).select_related("person")
+    if concerned is not None:
+        rows = rows.filter(person_id__in=concerned)
+    licenses = list(rows.order_by("person__name", "person__email", "id"))
+    gone = [row for row in licenses if row.person_id not in after]
+    held = [row for row in gone if row.state == LicenseState.HELD]
+    return LossPreview(
+        loses=tuple(reference(row.person) for row in held),
+        leaves_queue=tuple(
+            reference(row.person) for row in gone if row.state == LicenseState.QUEUED
+        ),
+        keeps=tuple(
+            Kept(reference(row.person), grant_words(after[row.person_id]))
+            for row in licenses
+            if row.person_id in after
+        ),
+        promoted=_moving_up(organization, len(held), [row.person_id for row in gone]),
+    )
+
+
+def _moving_up(
+    organization: Organization, freed: int, gone: Collection[uuid.UUID]
+) -> tuple[PersonRef, ...]:
+    if not freed:
+        return ()
+    waiting = License.objects.queued().filter(organization=organization)
+    rows = waiting.exclude(person_id__in=gone).select_related("person")[:freed]
+    return tuple(reference(row.person) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    person_id: uuid.UUID
+    at: datetime
+    cause: str
+
+
+def losses(organization_id: uuid.UUID, since: datetime) -> tuple[Loss, ...]:
+    """Access lost at or after the instant, in the order of the losses."""
+    rows = AccessLoss.objects.filter(organization_id=organization_id, at__gte=since)
+    return tuple(Loss(row.person_id, row.at, row.cause) for row in rows.order_by("at", "id"))
+
+
+def first_loss(
+    organization_id: uuid.UUID, person_id: uuid.UUID, since: datetime
+) -> datetime | None:
+    """When the person first lost access at or after the instant."""
+    rows = AccessLoss.objects.filter(
+        organization_id=organization_id, person_id=person_id, at__gte=since
+    )
+    return rows.order_by("at", "id").values_list("at", flat=True).first()

@@ -1,0 +1,94 @@
+"""Where a person stands: organizations, roles, whom to ask (product.md rules 1 and 2)."""
+
+import uuid
+from dataclasses import dataclass
+
+from offload_portal.common.refusals import not_found
+from orgs.enums import Role
+from orgs.models import Membership, Organization, Person
+
+MOST_SLUG_LETTERS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An organization and the asker's membership of it."""
+
+    organization: Organization
+    membership: Membership
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRef:
+    """What the switcher shows of an organization."""
+
+    id: uuid.UUID
+    name: str
+    slug: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """An owner whom a person may ask."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who wants something, as policies take it: the role here, and the owners to ask.
+
+    `is_portal` is the portal itself, for which no person answers.
+    """
+
+    person_id: uuid.UUID | None
+    role: str | None
+    contacts: tuple[Contact, ...] = ()
+    is_portal: bool = False
+
+
+def find_organization(person: Person, slug: str) -> Place:
+    """The organization at the address, for one of its members; else not found (rule 2)."""
+    if not slug or len(slug) > MOST_SLUG_LETTERS:
+        raise not_found()
+    membership = (
+        Membership.objects.filter(person_id=person.pk, organization__slug=slug)
+        .select_related("organization")
+        .first()
+    )
+    if membership is None:
+        raise not_found()
+    return Place(membership.organization, membership)
+
+
+def organizations_of(person: Person) -> tuple[OrganizationRef, ...]:
+    """The person's organizations by name."""
+    rows = (
+        Membership.objects.filter(person_id=person.pk)
+        .order_by("organization__name", "organization_id")
+        .values_list("organization_id", "organization__name", "organization__slug", "role")
+    )
+    return tuple(OrganizationRef(*row) for row in rows)
+
+
+def contacts(organization: Organization) -> tuple[Contact, ...]:
+    """The owners in the order of joining: whom to ask for a change."""
+    owners = Membership.objects.for_organization(organization).owners().select_related("person")
+    return tuple(Contact(owner.person.shown_name, owner.person.email) for owner in owners)
+
+
+def viewer_of(organization: Organization, person_id: uuid.UUID | None) -> Viewer:
+    """The person as policies take it, in one statement; None stands for the portal itself."""
+    if person_id is None:
+        return Viewer(None, None, is_portal=True)
+    rows = Membership.objects.for_organization(organization).filter(
+        role=Role.OWNER
+    ) | Membership.objects.for_organization(organization).filter(person_id=person_id)
+    found = list(rows.select_related("person"))
+    role = next((row.role for row in found if row.person_id == person_id), None)
+    owners = tuple(
+        Contact(row.person.shown_name, row.person.email) for row in found if row.is_owner
+    )
+    return Viewer(person_id, role, owners)

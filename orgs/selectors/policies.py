@@ -1,0 +1,43 @@
+"""The client policy as it holds (product.md rule 6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from orgs.models import Organization, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTerms:
+    """What clients and starts obey. Times are seconds; `longest_session_seconds` None: no limit."""
+
+    version: int
+    offload: str
+    idle_timeout_seconds: int
+    idle_timeout_least_seconds: int
+    idle_timeout_most_seconds: int
+    engine_sizes: tuple[str, ...]
+    gpu_allowed: bool
+    longest_session_seconds: int | None
+    sessions_per_person: int
+    refresh_after_seconds: int
+    changed_at: datetime
+
+
+def policy_terms(organization: Organization) -> PolicyTerms:
+    """The policy of everyone in the organization; every organization has one."""
+    policy = Policy.objects.get(organization=organization)
+    return PolicyTerms(
+        version=policy.version,
+        offload=policy.offload,
+        idle_timeout_seconds=policy.idle_timeout_seconds,
+        idle_timeout_least_seconds=policy.idle_timeout_least_seconds,
+        idle_timeout_most_seconds=policy.idle_timeout_most_seconds,
+        engine_sizes=tuple(policy.engine_sizes),
+        gpu_allowed=policy.gpu_allowed,
+        longest_session_seconds=policy.longest_session_seconds,
+        sessions_per_person=policy.sessions_per_person,
+        refresh_after_seconds=settings.POLICY_REFRESH_SECONDS,
+        changed_at=policy.changed_at,
+    )
