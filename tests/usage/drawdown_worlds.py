@@ -35,7 +35,7 @@ class World:
 def on_demands() -> st.SearchStrategy[OnDemand]:
     return st.builds(
         OnDemand,
-        mode=st.sampled_from(OnDemandMode),
+        mode=st.sampled_from([OnDemandMode.LIMITED, *OnDemandMode]),
         limit=st.sampled_from([0, 1, 7]) | st.integers(0, 900),
         used=st.just(0) | st.integers(0, 300),
         let_finish=st.booleans(),
@@ -49,7 +49,7 @@ def pools(draw: st.DrawFn, name: str, starts: int, instants: st.SearchStrategy[i
         source=draw(st.sampled_from([Source.COMMITTED, Source.TOP_UP])),
         left=draw(st.sampled_from([0, 1, 5, 6]) | st.integers(0, 250)),
         starts_at=draw(st.just(starts) | instants),
-        expires_at=draw(st.sampled_from([MIDNIGHT, FAR]) | instants),
+        expires_at=draw(st.sampled_from([MIDNIGHT, FAR, FAR]) | instants),
         order=draw(st.integers(0, 2)),
     )
 
