@@ -1,1 +1,64 @@
-PY := .venv/bin/python
+# Needs Python 3.11 or later, make and the package registries. Nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+LOCKED := --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --universal
+
+.PHONY: run test test-all lint lock screenshots
+
+# The portal with its demonstration. PORT chooses the port: make run PORT=8080
+run: $(VENV)/.run-stamp
+	@exec $(PY) manage.py run
+
+# Everything that needs no Debian package: on SQLite, then on PostgreSQL with Redis.
+test: $(VENV)/.dev-stamp lint
+	$(PY) -m tests.run
+
+# What needs Debian packages as well: a browser, Docker.
+test-all: $(VENV)/.dev-stamp
+	$(PY) -m tests.run --all
+
+lint: $(VENV)/.dev-stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy .
+	$(VENV)/bin/lint-imports
+	DATA_DIR=build/lint $(PY) manage.py makemigrations --check --dry-run
+
+# Pictures of each page for build/screenshots, and the chosen few for docs/screenshots.
+screenshots: $(VENV)/.dev-stamp
+	$(PY) -m tests.run --screenshots
+
+lock: $(VENV)/.dev-stamp
+	test -x $(UV) || $(PY) -m pip install --quiet uv
+	$(UV) pip compile $(LOCKED) pyproject.toml -o requirements.lock
+	$(UV) pip compile $(LOCKED) pyproject.toml --group dev -o requirements-dev.lock
+
+# --- The environment; made anew only when a lock file changes ------------------------------------
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(UV): | $(PY)
+	$(PY) -m ensurepip --default-pip >/dev/null
+	$(PY) -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.dev-stamp: requirements-dev.lock package.json | $(UV)
+	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements-dev.lock
+	$(MAKE) --no-print-directory node_modules/.stamp
+	@touch $@ $(VENV)/.run-stamp
+
+$(VENV)/.run-stamp: requirements.lock package.json | $(UV)
+	$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	$(MAKE) --no-print-directory node_modules/.stamp
+	@touch $@
+
+# Plotly's small bundle. Without npm the full one of the Python package is served.
+node_modules/.stamp: package.json
+	@if command -v npm >/dev/null; then \
+	  npm install --no-package-lock --no-audit --no-fund --silent \
+	  || echo "npm could not install Plotly's small bundle: the full one is served."; fi
+	@mkdir -p node_modules && touch $@

@@ -132,28 +132,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Sample",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "organization_id",
-                        "session_id",
-                        "at",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("at", models.DateTimeField()),
-                ("cpu_milli_percent", models.BigIntegerField()),
-                ("memory_bytes", models.BigIntegerField()),
-                ("network_rx_bytes", models.BigIntegerField(default=0)),
-                ("network_tx_bytes", models.BigIntegerField(default=0)),
-            ],
-        ),
-        migrations.CreateModel(
             name="Stretch",
             fields=[
                 (

@@ -52,24 +52,6 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
-            model_name="sample",
-            name="organization",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="orgs.organization",
-            ),
-        ),
-        migrations.AddField(
-            model_name="sample",
-            name="session",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="samples",
-                to="offload_sessions.session",
-            ),
-        ),
-        migrations.AddField(
             model_name="stretch",
             name="organization",
             field=models.ForeignKey(
@@ -86,6 +68,44 @@ class Migration(migrations.Migration):
                 related_name="stretches",
                 to="offload_sessions.session",
             ),
+        ),
+        migrations.CreateModel(
+            name="Sample",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "organization_id",
+                        "session_id",
+                        "at",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("cpu_milli_percent", models.BigIntegerField()),
+                ("memory_bytes", models.BigIntegerField()),
+                ("network_rx_bytes", models.BigIntegerField(default=0)),
+                ("network_tx_bytes", models.BigIntegerField(default=0)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="orgs.organization",
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="samples",
+                        to="offload_sessions.session",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="Pulse",

@@ -1,0 +1,120 @@
+"""Worlds for tests, made through the services: what can't happen in the portal can't stand here.
+
+Plain functions with an instant; nothing here reads a clock.
+"""
+
+from datetime import UTC, datetime
+from itertools import count
+
+from offload_portal.common.actors import Actor
+from orgs.enums import Role
+from orgs.models import Organization, Person
+
+AT = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
+PASSWORD = "a long test password"
+
+_number = count(1)
+
+
+def actor(person: Person) -> Actor:
+    return Actor(person.pk, "test")
+
+
+def person(name: str = "Pat Person", email: str = "") -> Person:
+    """Somebody with a confirmed address who can sign in with PASSWORD."""
+    from allauth.account.models import EmailAddress
+
+    address = email or f"{name.split()[0].lower()}-{next(_number)}@example.com"
+    made = Person.objects.create_user(address, PASSWORD, name=name)
+    EmailAddress.objects.create(user=made, email=made.email, verified=True, primary=True)
+    return made
+
+
+def organization(owner: Person, *, at: datetime = AT, name: str = "Acme") -> Organization:
+    """An empty organization with its first owner: no subscription yet."""
+    from orgs import services
+
+    return services.create_organization(
+        actor=actor(owner), at=at, person=owner, name=name, slug=f"acme-{next(_number)}"
+    )
+
+
+def subscribed_organization(
+    owner: Person, *, at: datetime = AT, name: str = "Acme", plan: str = "team"
+) -> Organization:
+    """An organization that has a subscription since `at`, and an owner who holds a license."""
+    made = organization(owner, at=at, name=name)
+    subscribe(made, owner, at=at, plan=plan)
+    license_for(made, owner, at=at)
+    return made
+
+
+def subscribe(
+    organization: Organization, owner: Person, *, at: datetime = AT, plan: str = "team"
+) -> None:
+    from usage import services
+    from usage.models import Plan
+
+    services.subscribe(
+        actor=actor(owner), at=at, organization=organization, plan=Plan.objects.get(slug=plan)
+    )
+    organization.refresh_from_db()
+
+
+def colleague(
+    organization: Organization,
+    name: str = "Cora Colleague",
+    role: Role = Role.MEMBER,
+    *,
+    at: datetime = AT,
+) -> Person:
+    """Somebody who was invited and accepted."""
+    from orgs import services
+
+    made = person(name)
+    token = invitation_token(organization, made.email, role, at=at)
+    services.accept_invitation(actor=actor(made), at=at, token=token, person=made)
+    return made
+
+
+def invitation_token(
+    organization: Organization, email: str, role: Role = Role.MEMBER, *, at: datetime = AT
+) -> str:
+    """The token in the link of an invitation's e-mail."""
+    import re
+
+    from django.core import mail
+
+    from orgs import services
+
+    services.invite(
+        actor=actor(first_owner(organization)),
+        at=at,
+        organization=organization,
+        emails=[email],
+        role=role,
+    )
+    found = re.search(r"/invitations/([^/\s]+)/", str(mail.outbox.pop().body))
+    assert found, "the invitation's e-mail has no link"
+    return found[1]
+
+
+def first_owner(organization: Organization) -> Person:
+    owners = organization.memberships.owners().order_by("joined_at", "id")
+    return owners.select_related("person")[0].person
+
+
+def license_for(organization: Organization, person: Person, *, at: datetime = AT) -> None:
+    from orgs import services
+
+    services.grant_to_person(
+        actor=actor(first_owner(organization)), at=at, organization=organization, person=person
+    )
+
+
+def licensed_member(
+    organization: Organization, name: str = "Max Member", *, at: datetime = AT
+) -> Person:
+    made = colleague(organization, name, at=at)
+    license_for(organization, made, at=at)
+    return made

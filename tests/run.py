@@ -1,0 +1,127 @@
+"""`make test`: the whole suite on SQLite, then on PostgreSQL with a real broker and cache.
+
+`--all` runs what needs a browser or Docker instead, `--screenshots` only the pictures. Arguments
+after `--` go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import servers
+
+BUILD = Path(__file__).resolve().parent.parent / "build"
+EVERYWHERE = "not browser and not docker and not benchmark"
+ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    passed: int
+    failed: int
+    skipped: int
+    ended_well: bool
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.ended_well and other.ended_well,
+        )
+
+
+def pytest(name: str, surroundings: Mapping[str, str], *arguments: str) -> Outcome:
+    """One run of pytest in a process of its own; its report lies in build/junit-<name>.xml."""
+    report = BUILD / f"junit-{name}.xml"
+    report.unlink(missing_ok=True)
+    unset = {"DATABASE_URL", "REDIS_URL", "DATA_DIR", "PORTAL_TEST_DATA"}
+    here = {key: value for key, value in os.environ.items() if key not in unset}
+    command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
+    print(f"\n== {name}", flush=True)
+    start = time.monotonic()
+    code = subprocess.run(command, env={**here, **surroundings}, check=False).returncode
+    print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+    return _counted(report, code)
+
+
+def _counted(report: Path, code: int) -> Outcome:
+    # 5: no test was collected, which is well where a kind of test does not exist yet.
+    ended_well = code in (0, 5)
+    if not report.exists():
+        return Outcome(0, 0, 0, ended_well)
+    total = failed = skipped = 0
+    for suite in ElementTree.parse(report).iter("testsuite"):  # noqa: S314 - our own file
+        total += int(suite.get("tests", 0))
+        failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0))
+    return Outcome(total - failed - skipped, failed, skipped, ended_well)
+
+
+def _left_out(why: str) -> Outcome:
+    print(f"Left out: {why}.", flush=True)
+    return Outcome(0, 0, 0, ended_well=not IN_CI)
+
+
+def everywhere(extra: list[str]) -> Iterator[Outcome]:
+    """The suite on both runtimes. What touches no database runs once."""
+    yield pytest("sqlite", {}, "-n", "2", "-m", ON_SQLITE, *extra)
+    with ExitStack() as stack:
+        try:
+            surroundings = _servers(stack)
+        except servers.NoServerError as error:
+            yield _left_out(f"the tests on PostgreSQL with Redis, since there is {error}")
+            return
+        yield pytest(
+            "postgresql", surroundings, "-n", "2", "-m", EVERYWHERE, "--only-database", *extra
+        )
+
+
+def with_packages(extra: list[str]) -> Iterator[Outcome]:
+    """What needs Debian packages: a browser, a Docker engine."""
+    for kind, program in (("browser", "chromium"), ("docker", "dockerd")):
+        if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
+            yield _left_out(f"the {kind} tests, since {program} is not installed")
+            continue
+        with ExitStack() as stack:
+            try:
+                surroundings = _servers(stack)
+            except servers.NoServerError as error:
+                yield _left_out(f"the {kind} tests, since there is {error}")
+                continue
+            yield pytest(kind, surroundings, "-m", f"{kind} and not benchmark", *extra)
+
+
+def _servers(stack: ExitStack) -> dict[str, str]:
+    database = stack.enter_context(servers.postgresql(f"portal_{os.getpid()}"))
+    return {"DATABASE_URL": database, "REDIS_URL": stack.enter_context(servers.redis_server())}
+
+
+def main(arguments: list[str]) -> int:
+    BUILD.mkdir(exist_ok=True)
+    where = arguments.index("--") if "--" in arguments else len(arguments)
+    own, extra = arguments[:where], arguments[where + 1 :]
+    if "--screenshots" in own:
+        os.environ["SCREENSHOTS"] = "1"
+        outcomes = list(with_packages(["tests/e2e", *extra]))
+    elif "--all" in own:
+        outcomes = list(with_packages(extra))
+    else:
+        outcomes = list(everywhere(extra))
+    total = sum(outcomes, Outcome(0, 0, 0, ended_well=True))
+    if IN_CI and total.skipped:
+        print(f"{total.skipped} skipped: in CI no test may be.")
+    print(f"\n{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
+    return 0 if total.ended_well and not total.failed and not (IN_CI and total.skipped) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
