@@ -58,6 +58,9 @@ __all__ = [
 ]
 
 
+_BY_CLOCK = frozenset({EndReason.FAILED, EndReason.IDLE, EndReason.SESSION_LENGTH})
+
+
 # What is true at an instant
 
 
@@ -71,8 +74,9 @@ def state_at(facts: Facts, at: int) -> Moment:
     end = end_of(facts)
     now = min(max(at, facts.created_at), end.at)
     known = as_of(facts, now)
-    segments = timeline(facts, now)
     ended = end if end.at <= at else None
+    # A gap resumed in the very second of a recorded end is billed there.
+    segments = timeline(facts, now + 1 if ended else now)
     state = _state(known, now, ended)
     return Moment(
         state=state,
@@ -229,14 +233,15 @@ def timeline(facts: Facts, until: int) -> tuple[Segment, ...]:
     """Cut [created_at, until), or up to the end if that is first, into segments.
 
     They leave no hole. Active time is billed, and so is an idle gap that was resumed
-    before `until` and before the end; starting, waiting for the first activity and the
+    before `until` and not after the end; starting, waiting for the first activity and the
     idle tail are not (product.md rule 15).
     """
-    stop = min(until, end_of(facts).at)
+    end = end_of(facts)
+    stop = min(until, end.at)
     since = stop if facts.ready_at is None else min(facts.ready_at, stop)
     segments = [Segment(facts.created_at, since, SegmentKind.STARTING, billed=False)]
     for number, run in enumerate(_runs(facts)):
-        if run.started_at >= stop:
+        if run.started_at >= stop and not _resumed_in_its_last_second(run, end, until):
             break
         idle_at = min(run.idle_at, stop)
         segments += [
@@ -246,6 +251,15 @@ def timeline(facts: Facts, until: int) -> tuple[Segment, ...]:
         since = idle_at
     segments.append(Segment(since, stop, SegmentKind.IDLE, billed=False))
     return tuple(segment for segment in segments if segment.start < segment.end)
+
+
+def _resumed_in_its_last_second(run: Stretch, end: EndFact, until: int) -> bool:
+    """Say whether the gap before `run` counts although its session ended in that second.
+
+    A report is refused after an end, so one in the second of a recorded end or of exhaustion
+    came before it (product.md rules 14 and 18). The clock's own ends come first of all.
+    """
+    return run.started_at == end.at < until and end.reason not in _BY_CLOCK
 
 
 def billing(facts: Facts, since: int, until: int) -> Billing:

@@ -164,7 +164,8 @@ class World:
         self.ended_at = self.now
         self.idle_since = None
         self.asked = []
-        self.resumed_now = False
+        if self.resumed_now:
+            self.bill_gap()
 
     def leave(self) -> None:
         """Live through the second itself and go on to the next."""

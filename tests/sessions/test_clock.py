@@ -317,12 +317,21 @@ def test_a_resumed_gap_is_billed_in_one_lump_at_the_instant_of_resuming():
     assert at(facts, 101).billed_seconds == 51
 
 
-def test_a_gap_resumed_in_the_second_of_the_end_is_not_billed():
+@pytest.mark.parametrize("reason", [EndReason.STOPPED, EndReason.ALLOWANCE_EXHAUSTED])
+def test_a_gap_resumed_in_the_second_of_a_recorded_end_is_billed_in_that_second(reason):
     facts = after(a_session(idle_timeout=10), (50, "running"), (100, "running"))
-    stopped = replace(facts, ends=(ending(100, EndReason.STOPPED),))
-    assert billing(stopped, NOON, NOON + 10_000).seconds == 10
-    stopped = replace(facts, ends=(ending(101, EndReason.STOPPED),))
-    assert billing(stopped, NOON, NOON + 10_000).seconds == 51
+    ended = replace(facts, ends=(ending(100, reason),))
+    assert at(ended, 100).billed_seconds == 50
+    assert billing(ended, NOON, NOON + 100).seconds == 10
+    assert billing(ended, NOON + 100, NOON + 101).lumps == (Lump(NOON + 100, 40),)
+
+
+def test_a_gap_resumed_after_the_end_is_not_billed():
+    facts = after(a_session(idle_timeout=10), (50, "running"), (100, "running"))
+    ended = replace(facts, ends=(ending(99, EndReason.STOPPED),))
+    assert billing(ended, NOON, NOON + 10_000).seconds == 10
+    stopped_later = replace(facts, ends=(ending(101, EndReason.STOPPED),))
+    assert billing(stopped_later, NOON, NOON + 10_000).seconds == 51
 
 
 def test_a_report_at_the_very_idle_instant_bills_as_if_it_had_come_a_second_before():
