@@ -8,7 +8,6 @@ import atexit
 import os
 import shutil
 import tempfile
-from typing import Any
 
 if "PORTAL_TEST_DATA" not in os.environ:
     _folder = tempfile.mkdtemp(prefix="portal-tests-")
@@ -24,7 +23,7 @@ from offload_portal.settings import DATA_DIR, DATABASES, REDIS_URL  # noqa: E402
 # argon2 is slow on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-STORAGES: dict[str, Any] = {
+STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
@@ -39,7 +38,7 @@ if REDIS_URL:
     # A numbered database for each worker, so that one may empty its own.
     _number = 10 + int(WORKER.removeprefix("gw")) if WORKER.startswith("gw") else 9
     REDIS_URL = f"{REDIS_URL.rstrip('/')}/{_number}"
-    CACHES: dict[str, Any] = {
+    CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     }
     CELERY_BROKER_URL = REDIS_URL

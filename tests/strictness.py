@@ -74,7 +74,7 @@ def ordered_slices(patch: pytest.MonkeyPatch) -> None:
 def _only_the_tests(connection: BaseDatabaseWrapper) -> bool:
     """Whether every open transaction is the test's own, so that the code under test has none."""
     return bool(connection.atomic_blocks) and all(
-        block._from_testcase for block in connection.atomic_blocks
+        getattr(block, "_from_testcase", False) for block in connection.atomic_blocks
     )
 
 
@@ -85,8 +85,7 @@ def real_commits(patch: pytest.MonkeyPatch) -> None:
 
     def run(connection: BaseDatabaseWrapper) -> None:
         while connection.run_on_commit:
-            _savepoints, callback, _robust = connection.run_on_commit.pop(0)
-            callback()
+            connection.run_on_commit.pop(0)[1]()
 
     def leave_and_run(block: Atomic, *error: Any) -> None:
         leave(block, *error)
