@@ -10,10 +10,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from orgs.selectors import Contact, PolicyTerms, Standing
 
 from offload_portal.common.refusals import Refusal
 from orgs.enums import LicenseState, OffloadSwitch
+from orgs.selectors import Contact, PolicyTerms, Standing
 from usage.enums import OnDemand, SubscriptionState
 from usage.rates import EngineSize
 from usage.selectors.room import Room

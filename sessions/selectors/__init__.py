@@ -1,5 +1,6 @@
 """Questions about sessions."""
 
+from sessions.selectors.activity import ActivitySummary, Figures, activity_summary
 from sessions.selectors.insights import Insights, insights
 from sessions.selectors.lists import (
     SessionKey,
@@ -13,11 +14,14 @@ from sessions.selectors.lists import (
 from sessions.selectors.views import PromptView, SessionView, views_of
 
 __all__ = [
+    "ActivitySummary",
+    "Figures",
     "Insights",
     "PromptView",
     "SessionKey",
     "SessionPage",
     "SessionView",
+    "activity_summary",
     "filter_for",
     "find_session",
     "insights",

@@ -125,8 +125,8 @@ def session_page(
     sessions = _ordered(filtered(chosen, at), as_of)
     if key is not None:
         sessions = sessions.filter(_beyond(key, backwards=backwards))
-    order = ("was_running", "created_at", "id")
-    order = order if backwards else tuple(f"-{name}" for name in order)
+    sign = "" if backwards else "-"
+    order = [f"{sign}{name}" for name in ("was_running", "created_at", "id")]
     found = list(
         sessions.order_by(*order)
         .select_related("pulse", "organization", "person")

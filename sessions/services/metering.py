@@ -17,9 +17,9 @@ from orgs.models import Organization
 from sessions import clock
 from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
-from sessions.services.settling import running_of, settle
+from sessions.services.settling import settle, unsettled_of
 from usage.models import Allowance
-from usage.services import metering, settle_subscriptions
+from usage.services import metering, settle_subscription, settle_subscriptions
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -56,9 +56,11 @@ def meter_organization(*, organization_id: uuid.UUID, at: datetime) -> Metering:
 
 
 def _meter(allowance: Allowance, at: datetime) -> Metering:
+    if settle_subscription(organization_id=allowance.organization_id, at=at):
+        allowance.refresh_from_db()
     since = allowance.metered_until
     until = max(since, at)
-    sessions = running_of(allowance.organization_id)
+    sessions = unsettled_of(allowance.organization_id, since)
     ends = ends_from_below(sessions)
     facts = {session.id: facts_of(session, ends.get(session.id, ())) for session in sessions}
     swept = metering.draw(allowance, _times(sessions, facts, since, until), until)
@@ -70,7 +72,7 @@ def _meter(allowance: Allowance, at: datetime) -> Metering:
             known = replace(known, exhausted=clock.EndFact(exhausted_at, clock.EndReason(reason)))
         _shrink_reservation(session, swept.drawn.get(session.id, 0))
         end = clock.end_of(known)
-        if end.at <= to_seconds(until):
+        if session.ended_at is None and end.at <= to_seconds(until):
             ended += settle(session, known, end)
     return Metering(until=until, ended=ended)
 
@@ -146,10 +148,12 @@ def _meter_soon(organization_id: uuid.UUID) -> None:
 
 
 def _due(at: datetime) -> list[uuid.UUID]:
-    """Organizations with a session that runs, a period that ended or a limit that comes."""
-    running = Session.objects.filter(organization_id=OuterRef("pk"), ended_at=None)
+    """Organizations with something to meter, or with a period that is over."""
+    unsettled = Session.objects.filter(organization_id=OuterRef("pk")).filter(
+        Q(ended_at=None) | Q(ended_at__gte=OuterRef("metered_until"))
+    )
     return list(
-        Allowance.objects.filter(Q(Exists(running)) | Q(period_end__lte=at))
+        Allowance.objects.filter(Q(Exists(unsettled)) | Q(period_end__lte=at))
         .order_by("organization_id")
         .values_list("organization_id", flat=True)
     )

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from offload_portal.common.actors import PORTAL, Actor
 from offload_portal.common.periods import from_seconds
@@ -73,10 +73,14 @@ def _audit(session: Session, end: clock.EndFact, at: datetime, moment: clock.Mom
     )
 
 
-def running_of(organization_id: uuid.UUID) -> list[Session]:
-    """Sessions whose end isn't written down, in the order of start, then of recording."""
+def unsettled_of(organization_id: uuid.UUID, since: datetime) -> list[Session]:
+    """Sessions that may still be billed from `since` on, in the order of start, then of recording.
+
+    Those that ended in the watermark's own second may have resumed in it.
+    """
     return list(
         Session.objects.with_facts()
-        .filter(organization_id=organization_id, ended_at=None)
+        .filter(organization_id=organization_id)
+        .filter(Q(ended_at=None) | Q(ended_at__gte=since))
         .order_by("created_at", "id")
     )

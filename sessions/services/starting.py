@@ -8,13 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from orgs.selectors import PolicyTerms, contacts, policy_terms, standing
 
 from offload_portal.common.actors import Actor
 from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Event
 from orgs.models import Organization, Person
+from orgs.selectors import PolicyTerms, contacts, policy_terms, standing
 from orgs.services import audit
 from sessions import clock
 from sessions.engines import provider

@@ -16,7 +16,8 @@ from offload_portal.common.locks import lock_alone
 from offload_portal.common.periods import from_seconds, to_seconds
 from usage import drawdown
 from usage.models import Allowance, LedgerEntry, LimitVersion, Pool, Rate, UnpaidTime
-from usage.pools import payers
+from usage.pools import in_turn, payers
+from usage.rates import RateTable
 from usage.services.periods import roll_period
 
 
@@ -136,9 +137,9 @@ def _on_demand(allowance: Allowance) -> drawdown.OnDemand:
     )
 
 
-def _rates(allowance: Allowance) -> drawdown.RateTable:
+def _rates(allowance: Allowance) -> RateTable:
     rows = Rate.objects.filter(organization_id=allowance.organization_id).order_by("valid_from")
-    return drawdown.RateTable(
+    return RateTable(
         tuple((_midnight(row.valid_from), row.microusd_per_compute_second) for row in rows)
     )
 
@@ -345,5 +346,7 @@ def release(organization_id: uuid.UUID, compute_seconds: int) -> None:
 def next_source(organization_id: uuid.UUID, at: datetime) -> tuple[str, int]:
     """Who pays the next compute-second, and its rate in micro-dollars (0: paid ahead)."""
     allowance = Allowance.objects.get(pk=organization_id)
-    payer = next(payers(book_of(allowance), to_seconds(at)), None)
+    book = book_of(allowance)
+    pools = in_turn(book.pools)
+    payer = next(payers(pools, book.on_demand, book.rates, to_seconds(at)), None)
     return (str(payer.source), payer.rate) if payer else ("", 0)

@@ -1,0 +1,228 @@
+"""A session's life as bands and bars over one time axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from offload_portal.common import chart_theme as theme
+from offload_portal.common.display import duration_text
+from offload_portal.common.periods import to_seconds
+from sessions.charts.words import (
+    BAR_TEXT,
+    STATE_NAMES,
+    Axis,
+    clock_words,
+    milliseconds,
+    plain,
+    shortened,
+    time_axis,
+)
+from sessions.selectors.insights import Insights, RunView, TimelineSegment
+
+MOST_LANES = 14
+BILLED = "var:--chart-3"
+GONE_WELL, FAILED, RUNNING = theme.COLOURS[4], theme.DANGER, theme.COLOURS[4] + "/0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One line of container runs of an image that don't overlap."""
+
+    image: str
+    runs: tuple[RunView, ...]
+
+
+def lanes_of(runs: Sequence[RunView]) -> list[Lane]:
+    """Runs by image in the order of first use; those at one time get lines of their own."""
+    by_image: dict[str, list[list[RunView]]] = {}
+    for run in runs:
+        lines = by_image.setdefault(run.image, [])
+        free = next((line for line in lines if line[-1].ended_at <= run.started_at), None)
+        if free is None:
+            lines.append([run])
+        else:
+            free.append(run)
+    return [Lane(image, tuple(line)) for image, lines in by_image.items() for line in lines]
+
+
+def timeline_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
+    """Active, idle and billed time as bands, containers as bars below them."""
+    start, end = _extent(insights)
+    axis = Axis(start, zone)
+    lanes = lanes_of(insights.runs)
+    shown = lanes[:MOST_LANES]
+    data = [*_state_bands(insights.timeline, axis, len(shown) + 1)]
+    data += _billed_band(insights.timeline, axis, len(shown))
+    data += _run_bars(shown, axis)
+    return theme.Chart(
+        id="session-timeline",
+        title=_("Timeline"),
+        summary=_summary(insights),
+        note=_note(axis, len(lanes) - len(shown)),
+        headers=[_("From"), _("To"), _("State"), _("Billed"), _("Length")],
+        rows=[_table_row(segment, axis) for segment in insights.timeline],
+        numeric_from=4,
+        figure={"data": data, "layout": _layout(axis, start, end, shown)}
+        if insights.timeline
+        else None,
+        empty=_("Nothing has happened in this session yet."),
+        size="tall" if len(shown) > 4 else "regular",
+    )
+
+
+def _extent(insights: Insights) -> tuple[datetime, datetime]:
+    """From the start to the end or now; a container's clock may run a little beside ours."""
+    view = insights.session
+    start, end = view.created_at, view.ended_at or insights.as_of
+    starts = [start, *(run.started_at for run in insights.runs)]
+    return min(starts), max([end, *(run.ended_at for run in insights.runs)])
+
+
+def _bar(**own: Any) -> dict[str, Any]:
+    return {"type": "bar", "orientation": "h", "showlegend": False, **BAR_TEXT, **own}
+
+
+def _state_bands(
+    segments: Sequence[TimelineSegment], axis: Axis, line: int
+) -> list[dict[str, Any]]:
+    """One trace for each state, so that each has its colour and its name."""
+    bands = []
+    for kind, name in STATE_NAMES.items():
+        own = [segment for segment in segments if segment.kind == kind and segment.seconds]
+        if own:
+            bands.append(_band(own, axis, line, str(name), theme.STATE_COLOURS[kind]))
+    return bands
+
+
+def _billed_band(
+    segments: Sequence[TimelineSegment], axis: Axis, line: int
+) -> list[dict[str, Any]]:
+    own = [segment for segment in segments if segment.billed and segment.seconds]
+    return [_band(own, axis, line, _("Billed"), BILLED)] if own else []
+
+
+def _band(
+    segments: Sequence[TimelineSegment], axis: Axis, line: int, name: str, colour: str
+) -> dict[str, Any]:
+    texts = [_span_text(axis, part.start, part.end) for part in segments]
+    return _bar(
+        name=name,
+        base=[axis.place(segment.start) for segment in segments],
+        x=[milliseconds(segment.start, segment.end) for segment in segments],
+        y=[line] * len(segments),
+        width=0.62,
+        marker={"color": colour, "line": {"width": 0}},
+        customdata=texts,
+        hovertemplate=f"<b>{plain(name)}</b><br>%{{customdata}}<extra></extra>",
+    )
+
+
+def _span_text(axis: Axis, start: datetime, end: datetime) -> str:
+    length = duration_text(to_seconds(end) - to_seconds(start))
+    return f"{axis.clock(start)} – {axis.clock(end)} · {length}"
+
+
+def _run_bars(lanes: Sequence[Lane], axis: Axis) -> list[dict[str, Any]]:
+    """One trace for each lane, the first at the top."""
+    return [
+        _bar(
+            name=plain(lane.image),
+            base=[axis.place(run.started_at) for run in lane.runs],
+            x=[max(1, milliseconds(run.started_at, run.ended_at)) for run in lane.runs],
+            y=[len(lanes) - number - 1] * len(lane.runs),
+            width=0.5,
+            marker={
+                "color": [_run_colour(run) for run in lane.runs],
+                "line": {"color": [_run_colour(run) for run in lane.runs], "width": 1},
+            },
+            text=[f"✕ {run.exit_code}" if run.failed else "" for run in lane.runs],
+            customdata=[_run_text(run, axis) for run in lane.runs],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+        for number, lane in enumerate(lanes)
+    ]
+
+
+def _run_colour(run: RunView) -> str:
+    if run.failed:
+        return FAILED
+    return GONE_WELL if run.exited_at else RUNNING
+
+
+def _run_text(run: RunView, axis: Axis) -> str:
+    head = f"<b>{plain(run.image)}</b>"
+    if run.name:
+        head += f"<br>{plain(run.name)}"
+    return f"{head}<br>{_span_text(axis, run.started_at, run.ended_at)}<br>{exit_text(run)}"
+
+
+def exit_text(run: RunView) -> str:
+    """How a container's run ended."""
+    if run.exited_at is None:
+        return _("Not exited when last seen")
+    if run.exit_code is None:
+        return _("Exited")
+    return _("Exit code %(code)s") % {"code": run.exit_code}
+
+
+def _layout(axis: Axis, start: datetime, end: datetime, lanes: Sequence[Lane]) -> dict[str, Any]:
+    names = [shortened(lane.image) for lane in reversed(lanes)]
+    for number in range(len(lanes) - 1):  # a name stands once, at the top one of its lines
+        if lanes[-1 - number].image == lanes[-2 - number].image:
+            names[number] = ""
+    return theme.layout(
+        barmode="overlay",
+        hovermode="closest",
+        showlegend=False,
+        xaxis={**time_axis(axis, start, end), "showgrid": True},
+        yaxis={
+            "tickvals": list(range(len(lanes) + 2)),
+            "ticktext": [*(plain(name) for name in names), _("Billed"), _("State")],
+            "range": [-0.6, len(lanes) + 1.6],
+            "showgrid": False,
+            "zeroline": False,
+            "ticks": "",
+        },
+    )
+
+
+def _table_row(segment: TimelineSegment, axis: Axis) -> list[str]:
+    return [
+        axis.place(segment.start),
+        axis.place(segment.end),
+        str(STATE_NAMES.get(segment.kind, segment.kind)),
+        _("Yes") if segment.billed else _("No"),
+        duration_text(segment.seconds),
+    ]
+
+
+def _summary(insights: Insights) -> str:
+    view = insights.session
+    lengths = {
+        "active": duration_text(view.active_seconds),
+        "idle": duration_text(view.idle_seconds),
+        "billed": duration_text(view.billed_seconds),
+    }
+    text = _("%(active)s active, %(idle)s idle, %(billed)s billed.") % lengths
+    failed = len(insights.failed_runs)
+    if failed:
+        text += " " + ngettext(
+            "%(count)s container failed.", "%(count)s containers failed.", failed
+        ) % {"count": failed}
+    return text
+
+
+def _note(axis: Axis, left_out: int) -> str:
+    note = clock_words(axis)
+    if left_out > 0:
+        note += " · " + ngettext(
+            "%(count)s more line of containers is in the table below",
+            "%(count)s more lines of containers are in the table below",
+            left_out,
+        ) % {"count": left_out}
+    return note

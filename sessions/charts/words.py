@@ -1,0 +1,72 @@
+"""What the pictures of sessions share: names of things, plain text, one linear time axis."""
+
+import html
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+LONGEST_LABEL = 26
+
+STATE_NAMES = {
+    "starting": gettext_lazy("Starting"),
+    "active": gettext_lazy("Active"),
+    "idle": gettext_lazy("Idle"),
+}
+SOURCE_NAMES = {
+    "committed": gettext_lazy("Committed"),
+    "top_up": gettext_lazy("Top-ups"),
+    "on_demand": gettext_lazy("On-demand"),
+    "over_limit": gettext_lazy("Beyond the limit"),
+}
+BAR_TEXT = {"insidetextfont": {"color": "var:--surface"}, "textangle": 0}
+
+
+def plain(text: str) -> str:
+    """Text as Plotly shows it word for word: it reads a few tags, which names may not bring."""
+    return html.escape(text, quote=False)
+
+
+def shortened(text: str) -> str:
+    """The end of a long image reference tells more than its beginning."""
+    if len(text) <= LONGEST_LABEL:
+        return text
+    return f"…{text[-(LONGEST_LABEL - 1) :]}"
+
+
+class Axis:
+    """Time as Plotly takes it, which knows no zones: the offset at the start holds throughout.
+
+    So a second is as wide everywhere, also where clocks change during the session.
+    """
+
+    def __init__(self, start: datetime, zone: ZoneInfo) -> None:
+        offset = start.astimezone(zone).utcoffset() or timedelta()
+        self.zone = timezone(offset)
+
+    def place(self, at: datetime) -> str:
+        return at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def clock(self, at: datetime) -> str:
+        return at.astimezone(self.zone).strftime("%H:%M:%S")
+
+    def range(self, start: datetime, end: datetime) -> list[str]:
+        """A little wider than what happened, and never empty."""
+        length = max(end - start, timedelta(seconds=1))
+        return [self.place(start - length / 200), self.place(end + length / 100)]
+
+
+def milliseconds(start: datetime, end: datetime) -> int:
+    """How long a bar on a time axis is."""
+    return (end - start) // timedelta(milliseconds=1)
+
+
+def time_axis(axis: Axis, start: datetime, end: datetime, **own: Any) -> Mapping[str, Any]:
+    return {"type": "date", "range": axis.range(start, end), "nticks": 8, **own}
+
+
+def clock_words(axis: Axis) -> str:
+    return _("Times in %(zone)s") % {"zone": axis.zone.tzname(None)}
