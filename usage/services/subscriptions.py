@@ -129,7 +129,8 @@ def _open_allowance(subscription: Subscription, at: datetime) -> Allowance:
 def _first_pool(subscription: Subscription, allowance: Allowance, at: datetime) -> None:
     if subscription.trial_ends_at is None:
         start, end = allowance.period_start, allowance.period_end
-        assert start is not None and end is not None  # noqa: S101 - set a moment ago
+        if start is None or end is None:
+            raise ValueError("The first period has no bounds.")
         period_pool(subscription, start, end, at)
     elif subscription.committed_compute_seconds:
         Pool.objects.create(
