@@ -105,9 +105,9 @@ def activity_summary(
     """
     period = Period(start, end)
     before = Period(start - (end - start), start)
-    both = filtered(replace(chosen, started_after=before.start, started_before=end), at).values(
-        "pk"
-    )
+    whenever = replace(chosen, started_after=None, started_before=None)
+    passing = filtered(whenever, at)
+    both = passing.filter(created_at__gte=before.start, created_at__lt=end).values("pk")
     sessions = Session.objects.filter(pk__in=both)
     runs = ContainerRun.objects.filter(session__in=both)
     running = _running(sessions, at)
@@ -118,7 +118,7 @@ def activity_summary(
         zone=zone.key,
         figures=figures,
         earlier=earlier,
-        days=_days(chosen, period, zone, at),
+        days=_days(whenever, passing, period, zone),
         images=_images(runs, start),
         people=_people(sessions, running, start),
         as_of=at,
@@ -192,20 +192,23 @@ def _sum_in(running: Iterable[_Running], period: Period) -> int:
 
 
 def _days(
-    chosen: SessionFilter, period: Period, zone: ZoneInfo, at: datetime
+    whenever: SessionFilter, passing: QuerySet[Session], period: Period, zone: ZoneInfo
 ) -> tuple[DayOfUse, ...]:
     """Time used in the period by whatever session passes the filter, whenever it started."""
-    (organization,) = chosen.organizations
-    whenever = replace(chosen, started_after=None, started_before=None)
+    (organization,) = whenever.organizations
     people = whenever.people
     if organization not in whenever.everyone_in:
-        people = frozenset({whenever.person}) & (people or frozenset({whenever.person}))
-    plain = replace(whenever, people=None) == SessionFilter(
-        whenever.person, whenever.organizations, whenever.everyone_in
-    )
-    sessions = None if plain else filtered(whenever, at).values("pk")
+        own = frozenset({whenever.person})
+        people = own if people is None else own & people
+    wall = SessionFilter(whenever.person, whenever.organizations, whenever.everyone_in)
+    by_people_alone = replace(whenever, people=None) == wall
     return use_by_day(
-        organization, period.start, period.end, zone, people=people, sessions=sessions
+        organization,
+        period.start,
+        period.end,
+        zone,
+        people=people,
+        sessions=None if by_people_alone else passing.values("pk"),
     )
 
 
