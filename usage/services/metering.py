@@ -163,20 +163,19 @@ def _limit_changes(
 ) -> list[drawdown.LimitChanged]:
     """Limits that come into force in the window or at its end, in the order of recording.
 
-    A version recorded later replaces those that were still to come.
+    A version recorded later replaces those that were still to come, also where it came into
+    force before the window.
     """
-    rows = list(
-        LimitVersion.objects.filter(
+    rows = (
+        LimitVersion.objects.standing()
+        .filter(
             organization_id=allowance.organization_id,
             effective_at__gte=since,
+            effective_at__lte=until,
             recorded_at__lte=until,
-        ).order_by("recorded_at", "id")
+        )
+        .order_by("recorded_at", "id")
     )
-    live = [
-        row
-        for number, row in enumerate(rows)
-        if not any(later.effective_at <= row.effective_at for later in rows[number + 1 :])
-    ]
     return [
         drawdown.LimitChanged(
             at=to_seconds(row.effective_at),
@@ -185,8 +184,7 @@ def _limit_changes(
             limit=row.limit_microusd,
             let_finish=row.let_finish,
         )
-        for number, row in enumerate(live)
-        if row.effective_at <= until
+        for number, row in enumerate(rows)
     ]
 
 
