@@ -21,6 +21,9 @@ DATA_DIR = env.folder("DATA_DIR", BASE_DIR / ".data")
 
 DEBUG = env.flag("DEBUG")
 PORT = env.whole_number("PORT", 8000, least=1, most=65_535)
+WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
+WEB_WORKERS = env.whole_number("WEB_WORKERS", 1, least=1, most=256)
+WEB_THREADS = env.whole_number("WEB_THREADS", 64, least=1, most=2_048)
 PORTAL_URL = env.address("PORTAL_URL", f"http://localhost:{PORT}", ("https", "http")) or ""
 BEHIND_HTTPS = PORTAL_URL.startswith("https://")
 _own_host = PORTAL_URL.partition("://")[2].partition("/")[0].rpartition(":")[0]
@@ -30,6 +33,7 @@ ALLOWED_HOSTS = env.names(
 )
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL] if BEHIND_HTTPS else []
 DEVELOPMENT_PAGES = env.flag("DEVELOPMENT_PAGES", not BEHIND_HTTPS)
+DEMO = env.flag("DEMO", not BEHIND_HTTPS)
 SECRET_KEY = env.text("SECRET_KEY", keys.kept_secret(DATA_DIR / "secret_key"))
 TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=10)
 
@@ -129,6 +133,8 @@ else:
         "default": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "portal_cache",
+            # Beyond that it forgets at random, device codes and the meter's heartbeat among it.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
         }
     }
 

@@ -1,0 +1,1 @@
+"""One command that starts everything: its lock, its preparations, its children."""
