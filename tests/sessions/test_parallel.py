@@ -12,7 +12,10 @@ from tests import factories
 from tests.sessions.worlds import billed, later, report, start
 from usage.models import Allowance, LedgerEntry, Pool
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.postgresql,
+]
 
 
 @pytest.fixture
