@@ -67,7 +67,8 @@ class Frame:
 
 
 FrameView = Callable[Concatenate[HttpRequest, Frame, P], HttpResponse]
-SlugView = Callable[Concatenate[HttpRequest, str, P], HttpResponse]
+# Django names the arguments of a route, so the slug may come by name.
+Routed = Callable[..., HttpResponse]
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -85,13 +86,13 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def organization_page(
     section: str, *, roles: Collection[str] | None = None
-) -> Callable[[FrameView[P]], SlugView[P]]:
+) -> Callable[[FrameView[P]], Routed]:
     """A view of one organization; `roles` are those that may open it, None for every member."""
 
-    def decorate(view: FrameView[P]) -> SlugView[P]:
-        @login_required
-        @functools.wraps(view)
-        def framed(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def decorate(view: FrameView[P]) -> Routed:
+        def framed(
+            request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
             frame = _frame(request, slug, section)
             with timezone.override(frame.zone):
                 if roles is not None and frame.membership.role not in roles:
@@ -101,7 +102,8 @@ def organization_page(
                 except Refusal as refusal:
                     return refused(request, refusal, frame.context())
 
-        return framed
+        functools.update_wrapper(framed, view)
+        return login_required(framed)
 
     return decorate
 
@@ -132,7 +134,7 @@ def role_missing(request: HttpRequest, frame: Frame, roles: Collection[str]) -> 
         title = _("Only owners can do this")
         text = _("An owner can do it for you, or make you an owner.")
     people = [contact.name for contact in contacts(frame.organization)]
-    context = frame.context(title=title, text=text, people=people)
+    context = frame.context(title=title, text=text, people=people, refusal=None)
     return render(request, "orgs/forbidden.html", context, status=403)
 
 
@@ -141,5 +143,5 @@ def refused(request: HttpRequest, refusal: Refusal, context: dict[str, Any]) -> 
     if refusal.status == 404:
         raise Http404(refusal.sentence)
     people = [contact["name"] for contact in refusal.extra.get("contacts", ())]
-    shown = {**context, "title": refusal.sentence, "people": people, "refusal": refusal}
+    shown = {**context, "title": refusal.sentence, "text": "", "people": people, "refusal": refusal}
     return render(request, "orgs/forbidden.html", shown, status=refusal.status)

@@ -179,7 +179,7 @@ def _add_teams(
 ) -> None:
     if not grants:
         return
-    by_team = {grant.team_id: grant for grant in grants}
+    by_team = {grant.team_id: grant for grant in grants if grant.team_id}
     rows = TeamMember.objects.filter(team_id__in=by_team).order_by("joined_at", "id")
     for row in rows:
         grant = by_team[row.team_id]

@@ -48,7 +48,7 @@ def members_matching(
     )
     rows = (
         Membership.objects.filter(organization=organization)
-        .annotate(license_state=Subquery(licenses.values("state")[:1]))
+        .annotate(license_state=Subquery(licenses.order_by("id").values("state")[:1]))
         .select_related("person")
         .order_by("person__name", "person__email", "id")
     )

@@ -28,6 +28,10 @@ class PolicyTerms:
 def policy_terms(organization: Organization) -> PolicyTerms:
     """The policy of everyone in the organization; every organization has one."""
     policy = Policy.objects.get(organization=organization)
+    return terms_of_policy(policy, settings.POLICY_REFRESH_SECONDS)
+
+
+def terms_of_policy(policy: Policy, refresh_after_seconds: int) -> PolicyTerms:
     return PolicyTerms(
         version=policy.version,
         offload=policy.offload,
@@ -38,6 +42,6 @@ def policy_terms(organization: Organization) -> PolicyTerms:
         gpu_allowed=policy.gpu_allowed,
         longest_session_seconds=policy.longest_session_seconds,
         sessions_per_person=policy.sessions_per_person,
-        refresh_after_seconds=settings.POLICY_REFRESH_SECONDS,
+        refresh_after_seconds=refresh_after_seconds,
         changed_at=policy.changed_at,
     )

@@ -1,0 +1,89 @@
+"""Who may do what with people, access and policy (product.md rules 1 and 2).
+
+Pairs over frozen dataclasses: `check_can_x` raises the sentence, `can_x` answers a template with
+the same rule. They never query.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.utils.translation import gettext as _
+
+from offload_portal.common.refusals import Refusal
+from orgs.enums import Role
+from orgs.selectors.places import Viewer
+
+T = TypeVar("T")
+
+NOT_AN_OWNER = "not_an_owner"
+LAST_OWNER = "last_owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """An owner or member who goes or stops being an owner. `owners` counts all owners now."""
+
+    role: str
+    owners: int
+
+
+def _owners_only(viewer: Viewer, sentence: str) -> None:
+    """Owners and the portal itself may; everyone else learns whom to ask."""
+    if viewer.is_portal or viewer.role == Role.OWNER:
+        return
+    names = ", ".join(contact.name for contact in viewer.contacts[:3])
+    ask = " " + _("Ask %(owners)s.") % {"owners": names} if names else ""
+    people = [{"name": contact.name, "email": contact.email} for contact in viewer.contacts]
+    raise Refusal(NOT_AN_OWNER, sentence + ask, 403, {"contacts": people})
+
+
+def check_can_change_people(viewer: Viewer) -> None:
+    _owners_only(viewer, _("Only owners can invite, remove or change members."))
+
+
+def check_can_change_access(viewer: Viewer) -> None:
+    _owners_only(viewer, _("Only owners can grant access or take it away."))
+
+
+def check_can_change_policy(viewer: Viewer) -> None:
+    _owners_only(viewer, _("Only owners can change the policy."))
+
+
+def check_can_change_settings(viewer: Viewer) -> None:
+    _owners_only(viewer, _("Only owners can change the organization's settings."))
+
+
+def check_keeps_an_owner(departure: Departure) -> None:
+    """An organization always keeps at least one owner (rule 1)."""
+    if departure.role == Role.OWNER and departure.owners <= 1:
+        sentence = _("An organization keeps at least one owner. Make someone else an owner first.")
+        raise Refusal(LAST_OWNER, sentence, 409)
+
+
+def _allows(check: Callable[[T], None], about: T) -> bool:
+    try:
+        check(about)
+    except Refusal:
+        return False
+    return True
+
+
+def can_change_people(viewer: Viewer) -> bool:
+    return _allows(check_can_change_people, viewer)
+
+
+def can_change_access(viewer: Viewer) -> bool:
+    return _allows(check_can_change_access, viewer)
+
+
+def can_change_policy(viewer: Viewer) -> bool:
+    return _allows(check_can_change_policy, viewer)
+
+
+def can_change_settings(viewer: Viewer) -> bool:
+    return _allows(check_can_change_settings, viewer)
+
+
+def keeps_an_owner(departure: Departure) -> bool:
+    return _allows(check_keeps_an_owner, departure)

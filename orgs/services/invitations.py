@@ -1,0 +1,237 @@
+"""Inviting people (product.md rule 3)."""
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from offload_portal.common.actors import Actor
+from offload_portal.common.refusals import Refusal, not_found
+from orgs.enums import Event, Role
+from orgs.models import Invitation, Membership, Organization, Person
+from orgs.policies import check_can_change_people
+from orgs.selectors.invitations import ReviewLine, digest_of, review_invitations
+from orgs.services import audit
+from orgs.services.checking import invalid
+from orgs.services.locking import lock, viewer
+from orgs.services.mails import Letter, portal_link, send_after_commit
+from orgs.services.members import add_member
+
+
+@dataclass(frozen=True, slots=True)
+class SentInvitation:
+    """An invitation and the secret of its link, which is kept nowhere."""
+
+    invitation: Invitation
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What inviting did; `skipped` are the addresses that it passed over, each with its mark."""
+
+    sent: tuple[SentInvitation, ...]
+    skipped: tuple[ReviewLine, ...]
+
+
+def invite(
+    *,
+    actor: Actor,
+    at: datetime,
+    organization: Organization,
+    emails: Sequence[str],
+    role: str = Role.MEMBER,
+) -> Invited:
+    """Invite 1 to 1,000 addresses; those that are invalid, double, in or invited are skipped."""
+    if role not in Role.values:
+        raise invalid("role", _("Choose owner, editor or member."))
+    with transaction.atomic():
+        row = lock(organization.pk)
+        check_can_change_people(viewer(actor, row))
+        review = review_invitations(row, emails, at)
+        # Expired ones make room for the new link.
+        Invitation.objects.open().filter(
+            organization=row, email__in=review.new, expires_at__lte=at
+        ).update(revoked_at=at)
+        sent = [_new(actor, at, row, email, role) for email in review.new]
+        Invitation.objects.bulk_create(each.invitation for each in sent)
+        audit.record_many(
+            event=Event.INVITATION_SENT,
+            actor=actor,
+            at=at,
+            organization_id=row.pk,
+            subjects=[("invitation", each.invitation.pk) for each in sent],
+            after={"role": str(role)},
+        )
+        _send(row, actor, sent)
+    return Invited(tuple(sent), review.skipped)
+
+
+def _new(
+    actor: Actor, at: datetime, organization: Organization, email: str, role: str
+) -> SentInvitation:
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation(
+        organization=organization,
+        email=email,
+        role=role,
+        token_digest=digest_of(token),
+        invited_by_id=actor.id,
+        created_at=at,
+        sent_at=at,
+        expires_at=_expiry(at),
+    )
+    return SentInvitation(invitation, token)
+
+
+def _expiry(at: datetime) -> datetime:
+    return at + timedelta(days=settings.INVITATION_DAYS)
+
+
+def _send(organization: Organization, actor: Actor, sent: Sequence[SentInvitation]) -> None:
+    def letters() -> list[Letter]:
+        inviter = Person.objects.filter(pk=actor.id).first() if actor.id else None
+        known = Person.objects.filter(email__in=[each.invitation.email for each in sent])
+        languages = dict(known.order_by("id").values_list("email", "language"))
+        return [_letter(organization, inviter, each, languages) for each in sent]
+
+    send_after_commit(letters)
+
+
+def _letter(
+    organization: Organization,
+    inviter: Person | None,
+    sent: SentInvitation,
+    languages: dict[str, str],
+) -> Letter:
+    invitation = sent.invitation
+    fallback = inviter.language if inviter else ""
+    context = {
+        "organization": organization.name,
+        "inviter": inviter.shown_name if inviter else "",
+        "role": invitation.role,
+        "days": settings.INVITATION_DAYS,
+        "expires_at": invitation.expires_at,
+        "link": portal_link("orgs:accept_invitation", sent.token),
+    }
+    language = languages.get(invitation.email, fallback)
+    return Letter("invitation", invitation.email, language, context)
+
+
+def resend_invitation(
+    *, actor: Actor, at: datetime, organization: Organization, invitation_id: uuid.UUID
+) -> SentInvitation:
+    """Send a new link with a new term; the old link stops working."""
+    with transaction.atomic():
+        invitation = _opened(actor, organization, invitation_id)
+        token = secrets.token_urlsafe(32)
+        invitation.token_digest = digest_of(token)
+        invitation.sent_at, invitation.expires_at = at, _expiry(at)
+        invitation.save(update_fields=["token_digest", "sent_at", "expires_at"])
+        _record(Event.INVITATION_RESENT, actor, at, invitation)
+        sent = SentInvitation(invitation, token)
+        _send(invitation.organization, actor, [sent])
+    return sent
+
+
+def revoke_invitation(
+    *, actor: Actor, at: datetime, organization: Organization, invitation_id: uuid.UUID
+) -> Invitation:
+    """Take an invitation back; its link stops working."""
+    with transaction.atomic():
+        invitation = _opened(actor, organization, invitation_id)
+        invitation.revoked_at = at
+        invitation.save(update_fields=["revoked_at"])
+        _record(Event.INVITATION_REVOKED, actor, at, invitation)
+    return invitation
+
+
+def _opened(actor: Actor, organization: Organization, invitation_id: uuid.UUID) -> Invitation:
+    row = lock(organization.pk)
+    check_can_change_people(viewer(actor, row))
+    found = Invitation.objects.select_related("organization").filter(
+        organization=row, pk=invitation_id
+    )
+    invitation = found.first()
+    if invitation is None:
+        raise not_found()
+    if invitation.accepted_at is not None:
+        raise Refusal("invitation_used", _("This invitation was accepted already."), 409)
+    if invitation.revoked_at is not None:
+        raise Refusal("invitation_revoked", _("This invitation was taken back already."), 409)
+    return invitation
+
+
+def _record(event: Event, actor: Actor, at: datetime, invitation: Invitation) -> None:
+    audit.record(
+        event=event,
+        actor=actor,
+        at=at,
+        organization_id=invitation.organization_id,
+        subject=("invitation", invitation.pk),
+        after={"role": invitation.role},
+    )
+
+
+def accept_invitation(*, actor: Actor, at: datetime, token: str, person: Person) -> Membership:
+    """Join by a link: once, for the invited address, until it expires (at its expiry it has)."""
+    digest = digest_of(token)
+    found = Invitation.objects.filter(token_digest=digest).first()
+    if found is None:
+        raise unknown_link()
+    with transaction.atomic():
+        organization = lock(found.organization_id)
+        invitation = Invitation.objects.get(pk=found.pk)
+        if invitation.token_digest != digest:
+            raise unknown_link()
+        _check_open(invitation, at)
+        _check_address(invitation, person)
+        invitation.accepted_at, invitation.accepted_by = at, person
+        invitation.save(update_fields=["accepted_at", "accepted_by"])
+        return add_member(
+            actor=actor, at=at, organization=organization, person=person, role=invitation.role
+        )
+
+
+def unknown_link() -> Refusal:
+    sentence = _(
+        "This link leads nowhere: it was replaced by a newer one, or part of it is missing. "
+        "Ask for a new invitation."
+    )
+    return Refusal("invitation_unknown", sentence, 404)
+
+
+def _check_open(invitation: Invitation, at: datetime) -> None:
+    if invitation.accepted_at is not None:
+        raise Refusal("invitation_used", _("This invitation was used already."), 410)
+    if invitation.revoked_at is not None:
+        sentence = _("This invitation was taken back. Ask for a new one.")
+        raise Refusal("invitation_revoked", sentence, 410)
+    if not invitation.is_open(at):
+        sentence = _("This invitation has expired. Ask for a new one.")
+        raise Refusal("invitation_expired", sentence, 410)
+
+
+def _check_address(invitation: Invitation, person: Person) -> None:
+    if is_address_of(invitation.email, person):
+        return
+    sentence = _(
+        "The invitation is for %(invited)s, and you are signed in as %(own)s. Sign out, then "
+        "sign in with the invited address."
+    )
+    values = {"invited": invitation.email, "own": person.email}
+    raise Refusal("invitation_for_another_address", sentence % values, 403)
+
+
+def is_address_of(email: str, person: Person) -> bool:
+    """Whether it is the person's own address or another one that they confirmed."""
+    if person.email.lower() == email.lower():
+        return True
+    confirmed = EmailAddress.objects.filter(user_id=person.pk, verified=True)
+    return bool(confirmed.filter(email__iexact=email).exists())

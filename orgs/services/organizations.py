@@ -1,0 +1,121 @@
+"""Creating and changing organizations (product.md rule 1)."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from offload_portal.common.actors import Actor
+from orgs.enums import Event, Role
+from orgs.models import Membership, Organization, Person, Policy
+from orgs.policies import check_can_change_settings
+from orgs.services import audit
+from orgs.services.checking import (
+    MOST_SLUG_LETTERS,
+    RESERVED_SLUGS,
+    clean_name,
+    clean_slug,
+    clean_zone,
+    invalid,
+)
+from orgs.services.locking import lock, viewer
+
+TRIES = 20
+
+
+def create_organization(
+    *,
+    actor: Actor,
+    at: datetime,
+    person: Person,
+    name: str,
+    slug: str = "",
+    zone: str = "UTC",
+) -> Organization:
+    """A new organization with its policy; the person is its first owner.
+
+    The address comes from the name and gets a number where it is taken; one that was given must
+    be free. Refuses with 400 and the field to blame.
+    """
+    name, zone = clean_name(name), clean_zone(zone)
+    with transaction.atomic():
+        organization = _insert(name, clean_slug(slug) if slug.strip() else "", zone, at)
+        Membership.objects.create(
+            organization=organization, person=person, role=Role.OWNER, joined_at=at
+        )
+        Policy.objects.create(
+            organization=organization,
+            changed_at=at,
+            idle_timeout_seconds=settings.IDLE_TIMEOUT_DEFAULT_SECONDS,
+        )
+        audit.record(
+            event=Event.ORGANIZATION_CREATED,
+            actor=actor,
+            at=at,
+            organization_id=organization.pk,
+            subject=("organization", organization.pk),
+            after={"owner": str(person.pk), "slug": organization.slug, "zone": zone},
+        )
+    return organization
+
+
+def _insert(name: str, slug: str, zone: str, at: datetime) -> Organization:
+    """The row; the database decides whether an address is free, also between two who ask."""
+    for candidate in [slug] if slug else _candidates(name):
+        if Organization.objects.filter(slug=candidate).exists():
+            continue
+        try:
+            with transaction.atomic():
+                return Organization.objects.create(
+                    name=name, slug=candidate, zone=zone, created_at=at
+                )
+        except IntegrityError:
+            continue
+    raise invalid("slug", _("This address is taken. Choose another."))
+
+
+def _candidates(name: str) -> list[str]:
+    """Addresses made of the name: itself, then with numbers behind it."""
+    stem = slugify(name).replace("_", "-").strip("-")[:MOST_SLUG_LETTERS].strip("-")
+    stem = stem or "organization"
+    first = [] if stem in RESERVED_SLUGS else [stem]
+    short = stem[: MOST_SLUG_LETTERS - 7].strip("-")
+    taken = Organization.objects.filter(slug__startswith=short).count()
+    numbers = (*range(2, TRIES), *range(taken + 2, taken + 2 + TRIES))
+    return [*first, *(f"{short}-{number}" for number in numbers)]
+
+
+def update_organization(
+    *,
+    actor: Actor,
+    at: datetime,
+    organization: Organization,
+    name: str | None = None,
+    zone: str | None = None,
+) -> Organization:
+    """Change the name or the zone; None leaves it. Owners only."""
+    with transaction.atomic():
+        row = lock(organization.pk)
+        check_can_change_settings(viewer(actor, row))
+        wanted = {
+            "name": row.name if name is None else clean_name(name),
+            "zone": row.zone if zone is None else clean_zone(zone),
+        }
+        before = {key: getattr(row, key) for key in wanted if getattr(row, key) != wanted[key]}
+        if not before:
+            return row
+        for key in before:
+            setattr(row, key, wanted[key])
+        row.save(update_fields=[*before])
+        audit.record(
+            event=Event.ORGANIZATION_CHANGED,
+            actor=actor,
+            at=at,
+            organization_id=row.pk,
+            subject=("organization", row.pk),
+            before=before,
+            after={key: wanted[key] for key in before},
+        )
+    return row
