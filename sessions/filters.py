@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from sessions.enums import EndReason, SessionState
@@ -48,7 +49,9 @@ class SessionFilter:
                 | Q(container_runs__image__startswith=f"{self.image}:")
             ).distinct()
         if self.label is not None:
-            sessions = sessions.filter(**{f"labels__{self.label[0]}": self.label[1]})
+            # A transform of its own: as a keyword, a label named `contains` would be a look-up.
+            value = KeyTextTransform(self.label[0], "labels")
+            sessions = sessions.alias(label_value=value).filter(label_value=self.label[1])
         return self._by_duration(self._by_start(sessions), at)
 
     def _wall(self) -> Q:

@@ -53,6 +53,14 @@ def find_session(person: Person, session_id: uuid.UUID) -> tuple[Session, Member
     return session, membership
 
 
+def person_with_sessions(organization_id: uuid.UUID, email: str) -> uuid.UUID | None:
+    """Who has the address and belongs to the organization, or did and left sessions there."""
+    belongs = Q(memberships__organization=organization_id)
+    left = Q(offload_sessions__organization=organization_id)
+    people = Person.objects.filter(belongs | left, email__iexact=email).order_by("pk")
+    return people.values_list("pk", flat=True).first()
+
+
 def session_view(session: Session, at: datetime) -> SessionView:
     return views_of([session], at)[0]
 

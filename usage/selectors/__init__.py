@@ -20,7 +20,7 @@ from usage.selectors.contracts import (
     rates_in_force,
     subscription_of,
 )
-from usage.selectors.days import DayOfUse, use_by_day
+from usage.selectors.days import DayOfUse, billing_period, use_by_day
 from usage.selectors.ledger import SourceUse, unpaid_of_session, uses_of_sessions
 from usage.selectors.quotes import (
     CommitmentQuote,
@@ -68,6 +68,7 @@ __all__ = [
     "UsageSums",
     "allowance_of",
     "allowances_of",
+    "billing_period",
     "find_plan",
     "had_trial",
     "limit_history",

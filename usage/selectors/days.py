@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from offload_portal.common.periods import local_days
-from usage.models import LedgerEntry
+from offload_portal.common.periods import Period, local_days
+from orgs.models import Organization
+from usage.models import Allowance, LedgerEntry
 from usage.selectors.ledger import SourceUse
 
 
@@ -71,3 +72,10 @@ def use_by_day(
     return tuple(
         DayOfUse(local.day, found.get(local.day, {})) for local in local_days(zone, start, end)
     )
+
+
+def billing_period(organization: Organization) -> Period | None:
+    """The period that the meter is in; None before the first subscription."""
+    bounds = Allowance.objects.filter(pk=organization.pk).values_list("period_start", "period_end")
+    start, end = bounds.first() or (None, None)
+    return None if start is None or end is None else Period(start, end)
