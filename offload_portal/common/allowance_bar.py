@@ -94,6 +94,8 @@ class Drawing:
     figures: AllowanceFigures
     segments: tuple[Segment, ...]
     mark: Mark | None
+    limit_x: str  # where all that can be paid ends
+    beyond: str  # from there to the forecast
 
 
 def percent(part: int, whole: int) -> str:
@@ -138,8 +140,10 @@ def _mark(figures: AllowanceFigures, scale: int) -> Mark | None:
 def draw(figures: AllowanceFigures) -> Drawing:
     rows = _sources(figures)
     room = sum(row[3] for row in rows)
-    scale = max(room, min(figures.forecast or 0, room * 5 // 4))
-    segments, start, reserved = [], 0, figures.reserved
+    forecast = figures.forecast or 0
+    scale = max(room, min(forecast * 51 // 50, room * 5 // 4))
+    segments: list[Segment] = []
+    start, reserved = 0, figures.reserved
     for key, size, used, width in rows:
         held = min(reserved, max(0, width - used))
         reserved -= held
@@ -151,4 +155,5 @@ def draw(figures: AllowanceFigures) -> Drawing:
             )
         )  # fmt: skip
         start += width
-    return Drawing(figures, tuple(segments), _mark(figures, scale))
+    beyond = percent(min(forecast, scale) - room, scale)
+    return Drawing(figures, tuple(segments), _mark(figures, scale), percent(room, scale), beyond)

@@ -57,6 +57,7 @@ LAYOUT: dict[str, Any] = {
         "y": 1.02,
         "yanchor": "bottom",
         "itemsizing": "constant",
+        "traceorder": "normal",
     },
     "xaxis": {**_AXIS, "showgrid": False, "showline": True},
     "yaxis": {**_AXIS, "rangemode": "tozero", "nticks": 5},

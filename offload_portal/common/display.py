@@ -67,9 +67,9 @@ def bytes_text(count: int | None) -> str:
     while power + 1 < len(_BYTE_UNITS) and count >= 1024 ** (power + 1):
         power += 1
     unit = 1024**power
-    if power == 0 or count >= 10 * unit or count % unit == 0:
-        return f"{(count + unit // 2) // unit:,} {_BYTE_UNITS[power]}"
     tenths = (count * 10 + unit // 2) // unit
+    if tenths >= 100 or tenths % 10 == 0:
+        return f"{(count + unit // 2) // unit:,} {_BYTE_UNITS[power]}"
     return f"{tenths // 10}.{tenths % 10} {_BYTE_UNITS[power]}"
 
 

@@ -10,8 +10,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.template import Context
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, json_script
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, json_script, strip_tags
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
@@ -22,6 +22,7 @@ from offload_portal.common.chart_theme import Chart
 register = template.Library()
 
 THEMES = ("light", "dark")
+LONG_FIGURE = 10  # characters that a narrow figure holds at 28 px
 
 
 # --- Numbers ---------------------------------------------------------------------------------
@@ -162,6 +163,18 @@ def badge(label: str, kind: str = "neutral", dot: bool = False) -> dict[str, Any
     return {"label": label, "kind": kind, "dot": dot}
 
 
+ROLES = {
+    "owner": gettext_lazy("Owner"),
+    "editor": gettext_lazy("Editor"),
+    "member": gettext_lazy("Member"),
+}
+
+
+@register.filter
+def role_name(role: str) -> Any:
+    return ROLES.get(role, role)
+
+
 @register.inclusion_tag("components/badge.html")
 def session_state(state: str) -> dict[str, Any]:
     kind, label = SESSION_STATES.get(state, ("plain", state))
@@ -218,6 +231,7 @@ def stat(
     shown = _unknown() if value is None else value
     return {
         "label": label, "value": shown, "change": change, "tone": tone, "note": note, "url": url,
+        "long": len(strip_tags(str(shown))) > LONG_FIGURE,
     }  # fmt: skip
 
 
@@ -243,14 +257,17 @@ def _allowance_summary(figures: bars.AllowanceFigures) -> str:
 
 @register.inclusion_tag("components/allowance.html")
 def allowance(
-    figures: bars.AllowanceFigures, id: str = "allowance", text: str = "", compact: bool = False
+    figures: bars.AllowanceFigures,
+    id: str = "allowance",  # noqa: A002 - the name in templates
+    text: str = "",
+    compact: bool = False,
 ) -> dict[str, Any]:
     """The allowance bar, the same on every page. `text` is one sentence beside the head."""
     drawing = bars.draw(figures)
     segments = [(segment, SOURCES[segment.key]) for segment in drawing.segments]
     return {
-        "bar": figures, "segments": segments, "mark": drawing.mark, "id": id, "text": text,
-        "compact": compact, "summary": _allowance_summary(figures),
+        "bar": figures, "drawing": drawing, "segments": segments, "mark": drawing.mark,
+        "id": id, "text": text, "compact": compact, "summary": _allowance_summary(figures),
     }  # fmt: skip
 
 
@@ -274,7 +291,7 @@ def component(context: Context, content: str, name: str, **values: Any) -> str:
     """`{% component "card" title=… %}…{% endcomponent %}`: components/NAME.html around a body."""
     engine = context.template.engine  # type: ignore[union-attr]
     shared = {key: context[key] for key in ("request", "csrf_token") if key in context}
-    inner = context.new({**shared, **values, "slot": mark_safe(content.strip())})
+    inner = context.new({**shared, **values, "slot": SafeString(content.strip())})
     return engine.get_template(f"components/{name}.html").render(inner)
 
 
