@@ -155,7 +155,7 @@ else:
     _queue = env.folder("BROKER_DIR", DATA_DIR / "broker")
     for _part in ("messages", "control"):
         (_queue / _part).mkdir(exist_ok=True)
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_queue / "messages"),
         "data_folder_out": str(_queue / "messages"),

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 import time_machine
 from django.core.cache import cache
+from django.core.mail import EmailMessage
 from django.template import engines
 from django.test import Client
 
@@ -52,6 +53,13 @@ def _strict() -> Iterator[None]:
 def _empty_cache() -> Iterator[None]:
     yield
     cache.clear()
+
+
+@pytest.fixture
+def outbox(mailoutbox: list[EmailMessage]) -> list[EmailMessage]:
+    """What was sent during the test, without what the fixtures before it sent."""
+    mailoutbox.clear()
+    return mailoutbox
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """Worlds for tests, made through the services: what can't happen in the portal can't stand here.
 
-Plain functions with an instant; nothing here reads a clock.
+Plain functions with an instant; nothing here reads a clock. Sessions: tests/sessions/worlds.py.
 """
 
 from datetime import UTC, datetime
 from itertools import count
 
+from allauth.account.models import EmailAddress
+
 from offload_portal.common.actors import Actor
+from orgs import services as orgs_services
 from orgs.enums import Role
 from orgs.models import Organization, Person
+from usage import services as usage_services
+from usage.models import Plan
 
 AT = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
 PASSWORD = "a long test password"
@@ -22,8 +27,6 @@ def actor(person: Person) -> Actor:
 
 def person(name: str = "Pat Person", email: str = "") -> Person:
     """Somebody with a confirmed address who can sign in with PASSWORD."""
-    from allauth.account.models import EmailAddress
-
     address = email or f"{name.split()[0].lower()}-{next(_number)}@example.com"
     made = Person.objects.create_user(address, PASSWORD, name=name)
     EmailAddress.objects.create(user=made, email=made.email, verified=True, primary=True)
@@ -32,11 +35,18 @@ def person(name: str = "Pat Person", email: str = "") -> Person:
 
 def organization(owner: Person, *, at: datetime = AT, name: str = "Acme") -> Organization:
     """An empty organization with its first owner: no subscription yet."""
-    from orgs import services
-
-    return services.create_organization(
+    return orgs_services.create_organization(
         actor=actor(owner), at=at, person=owner, name=name, slug=f"acme-{next(_number)}"
     )
+
+
+def subscribe(
+    organization: Organization, owner: Person, *, at: datetime = AT, plan: str = "team"
+) -> None:
+    usage_services.subscribe(
+        actor=actor(owner), at=at, organization=organization, plan=Plan.objects.get(slug=plan)
+    )
+    organization.refresh_from_db()
 
 
 def subscribed_organization(
@@ -49,16 +59,23 @@ def subscribed_organization(
     return made
 
 
-def subscribe(
-    organization: Organization, owner: Person, *, at: datetime = AT, plan: str = "team"
-) -> None:
-    from usage import services
-    from usage.models import Plan
+def first_owner(organization: Organization) -> Person:
+    owners = organization.memberships.owners().order_by("joined_at", "id")
+    return owners.select_related("person")[0].person
 
-    services.subscribe(
-        actor=actor(owner), at=at, organization=organization, plan=Plan.objects.get(slug=plan)
+
+def invitation_token(
+    organization: Organization, email: str, role: Role = Role.MEMBER, *, at: datetime = AT
+) -> str:
+    """The token in the link of an invitation's e-mail."""
+    invited = orgs_services.invite(
+        actor=actor(first_owner(organization)),
+        at=at,
+        organization=organization,
+        emails=[email],
+        role=role,
     )
-    organization.refresh_from_db()
+    return invited.sent[0].token
 
 
 def colleague(
@@ -68,46 +85,15 @@ def colleague(
     *,
     at: datetime = AT,
 ) -> Person:
-    """Somebody who was invited and accepted."""
-    from orgs import services
-
+    """Somebody who was invited and accepted; without a license unless everybody has one."""
     made = person(name)
     token = invitation_token(organization, made.email, role, at=at)
-    services.accept_invitation(actor=actor(made), at=at, token=token, person=made)
+    orgs_services.accept_invitation(actor=actor(made), at=at, token=token, person=made)
     return made
 
 
-def invitation_token(
-    organization: Organization, email: str, role: Role = Role.MEMBER, *, at: datetime = AT
-) -> str:
-    """The token in the link of an invitation's e-mail."""
-    import re
-
-    from django.core import mail
-
-    from orgs import services
-
-    services.invite(
-        actor=actor(first_owner(organization)),
-        at=at,
-        organization=organization,
-        emails=[email],
-        role=role,
-    )
-    found = re.search(r"/invitations/([^/\s]+)/", str(mail.outbox.pop().body))
-    assert found, "the invitation's e-mail has no link"
-    return found[1]
-
-
-def first_owner(organization: Organization) -> Person:
-    owners = organization.memberships.owners().order_by("joined_at", "id")
-    return owners.select_related("person")[0].person
-
-
 def license_for(organization: Organization, person: Person, *, at: datetime = AT) -> None:
-    from orgs import services
-
-    services.grant_to_person(
+    orgs_services.grant_to_person(
         actor=actor(first_owner(organization)), at=at, organization=organization, person=person
     )
 

@@ -17,14 +17,16 @@ LONGEST_PAUSE = 30
 LIVED_WELL_SECONDS = 60
 
 WEB_APPLICATION = "offload_portal.wsgi:application"
-CELERY = (sys.executable, "-W", "ignore::RuntimeWarning", "-m", "celery")
+# Running as root is the operator's choice; the warning says nothing that `ps` does not.
+NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
+CELERY = (sys.executable, "-W", NO_ROOT_WARNING, "-m", "celery")
 
 
 def web_command() -> list[str]:
     """Granian over WSGI: `WEB_WORKERS` processes with up to `WEB_THREADS` threads each."""
     return [
         sys.executable, "-m", "granian", WEB_APPLICATION,
-        "--interface", "wsgi", "--no-ws", "--log-level", "warning",
+        "--interface", "wsgi", "--no-ws", "--log-level", "error",
         "--host", settings.WEB_HOST, "--port", str(settings.PORT),
         "--workers", str(settings.WEB_WORKERS),
         "--blocking-threads", str(settings.WEB_THREADS),
