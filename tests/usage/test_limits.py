@@ -16,9 +16,8 @@ from tests.usage.worlds import DOLLAR, HOUR
 from usage import services
 from usage.enums import OnDemand
 from usage.models import Allowance, LimitVersion
-from usage.selectors import LimitState, allowance_of, limit_history
+from usage.selectors import LimitState, Setting, allowance_of, effective_instant, limit_history
 from usage.services import metering
-from usage.services.limits import Setting, effective_instant
 
 SECOND = timedelta(seconds=1)
 NOTICE = timedelta(seconds=600)

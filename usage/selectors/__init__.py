@@ -22,6 +22,13 @@ from usage.selectors.contracts import (
 )
 from usage.selectors.days import DayOfUse, billing_period, use_by_day
 from usage.selectors.ledger import SourceUse, unpaid_of_session, uses_of_sessions
+from usage.selectors.limit_effects import (
+    LimitEffect,
+    Setting,
+    effective_instant,
+    limit_effect,
+    setting_of,
+)
 from usage.selectors.quotes import (
     CommitmentQuote,
     PlanQuote,
@@ -52,12 +59,14 @@ __all__ = [
     "Grain",
     "GroupBy",
     "LimitChange",
+    "LimitEffect",
     "LimitState",
     "Pace",
     "PlanQuote",
     "PlanTerms",
     "PoolView",
     "RatesInForce",
+    "Setting",
     "SizeRate",
     "SourceState",
     "SourceUse",
@@ -69,8 +78,10 @@ __all__ = [
     "allowance_of",
     "allowances_of",
     "billing_period",
+    "effective_instant",
     "find_plan",
     "had_trial",
+    "limit_effect",
     "limit_history",
     "plan_terms",
     "plans_offered",
@@ -78,6 +89,7 @@ __all__ = [
     "quote_plan",
     "quote_top_up",
     "rates_in_force",
+    "setting_of",
     "subscription_of",
     "terms_of",
     "unpaid_of_session",

@@ -1,9 +1,7 @@
 """On-demand usage and its monthly limit (product.md rule 19)."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -13,55 +11,11 @@ from orgs.models import Organization
 from orgs.services import audit
 from usage.enums import OnDemand
 from usage.models import Allowance, LimitVersion
+from usage.selectors.limit_effects import Setting, effective_instant, setting_of
 from usage.services import metering
 from usage.services.contract import MOST_MICROUSD, contract_of, refuse_field
 
 MOST_REASON = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """An on-demand setting. `limit_microusd` is per period, and only with a limit."""
-
-    mode: OnDemand
-    limit_microusd: int | None
-    let_finish: bool = False
-
-    @property
-    def bound(self) -> int | None:
-        """What may be used in a period, in micro-dollars; off is 0, None is without a bound."""
-        if self.mode == OnDemand.UNLIMITED:
-            return None
-        return 0 if self.mode == OnDemand.OFF else self.limit_microusd
-
-    def is_below(self, used_microusd: int) -> bool:
-        return self.bound is not None and self.bound < used_microusd
-
-    def lowers(self, before: "Setting") -> bool:
-        """Does it allow less than before, to sessions that start or to those that run?"""
-        if before.let_finish and not self.let_finish:
-            return True
-        if self.bound is None:
-            return False
-        return before.bound is None or self.bound < before.bound
-
-
-def setting_of(allowance: Allowance) -> Setting:
-    """What is in force."""
-    return Setting(
-        OnDemand(allowance.on_demand_mode),
-        allowance.on_demand_limit_microusd,
-        allowance.let_finish,
-    )
-
-
-def effective_instant(
-    before: Setting, after: Setting, used_microusd: int, at: datetime, *, at_once: bool
-) -> datetime:
-    """When a change takes effect: lowered under what is used after the notice, else at once."""
-    if at_once or not after.lowers(before) or not after.is_below(used_microusd):
-        return at
-    return at + timedelta(seconds=settings.LIMIT_NOTICE_SECONDS)
 
 
 @transaction.atomic

@@ -1,0 +1,116 @@
+"""Shapes of plans, allowance and usage in JSON."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from offload_portal.api.serializers import InstantField, Shape, TextField, WordField
+from orgs.zones import is_zone
+from usage.selectors import Grain, GroupBy
+
+LONGEST_RANGE = timedelta(days=400)
+LONGEST_BY_HOUR = timedelta(days=35)
+GRAINS = [str(Grain.HOUR), str(Grain.DAY), str(Grain.MONTH)]
+GROUPS = [str(GroupBy.MEMBER), str(GroupBy.ENGINE_SIZE), str(GroupBy.SOURCE)]
+
+
+class PlanShape(Shape):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    summary = serializers.CharField()
+    licenses = serializers.IntegerField()
+    committed_compute_seconds = serializers.IntegerField()
+    price_microusd = serializers.IntegerField(help_text="For a period.")
+    on_demand_rate_microusd = serializers.IntegerField(help_text="For a compute-second.")
+    commitment_rate_microusd = serializers.IntegerField(
+        help_text="For one more committed compute-second of a period."
+    )
+    trial_days = serializers.IntegerField()
+
+
+class PlansShape(Shape):
+    results = PlanShape(many=True)
+
+
+class SourceShape(Shape):
+    """Null is without a bound."""
+
+    total_compute_seconds = serializers.IntegerField(allow_null=True)
+    used_compute_seconds = serializers.IntegerField()
+    reserved_compute_seconds = serializers.IntegerField()
+    left_compute_seconds = serializers.IntegerField(allow_null=True)
+    total_microusd = serializers.IntegerField(allow_null=True)
+    used_microusd = serializers.IntegerField()
+    reserved_microusd = serializers.IntegerField()
+    left_microusd = serializers.IntegerField(allow_null=True)
+
+
+class AllowanceShape(Shape):
+    committed = SourceShape()
+    top_up = SourceShape()
+    on_demand = SourceShape()
+    on_demand_mode = serializers.ChoiceField(["off", "limited", "unlimited"])
+    over_limit_compute_seconds = serializers.IntegerField()
+    over_limit_microusd = serializers.IntegerField()
+    left_compute_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Of all three; null without a limit."
+    )
+    reserved_compute_seconds = serializers.IntegerField()
+    rate_microusd = serializers.IntegerField(
+        allow_null=True, help_text="On-demand, for a compute-second; null before a subscription."
+    )
+    burn_compute_seconds_per_hour = serializers.IntegerField()
+    seconds_left_at_burn = serializers.IntegerField(allow_null=True)
+    forecast_at = InstantField(allow_null=True, help_text="When it runs out at this week's pace.")
+    period_start = InstantField(allow_null=True)
+    period_end = InstantField(allow_null=True)
+    as_of = InstantField(help_text="The second up to which everything is metered.")
+
+
+class UsageQuery(Shape):
+    to = InstantField(required=False, help_text="Before this instant; now where it is not given.")
+    grain = WordField([(word, word) for word in GRAINS], required=False)
+    group_by = WordField([(word, word) for word in GROUPS], required=False)
+    zone = TextField(
+        required=False, max_length=64, help_text="Whose days; the organization's if left out."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` can't be an attribute of a class."""
+        start = InstantField(
+            required=False, help_text="At this instant or later; 30 days before `to` if left out."
+        )
+        return {"from": start, **super().get_fields()}
+
+    def validate_zone(self, value: str) -> str:
+        if not is_zone(value):
+            raise serializers.ValidationError(_("There is no such time zone."))
+        return value
+
+
+class SumsShape(Shape):
+    seconds = serializers.IntegerField()
+    compute_seconds = serializers.IntegerField()
+    sessions = serializers.IntegerField()
+    cost_microusd = serializers.IntegerField()
+
+
+class UsageRowShape(SumsShape):
+    start = InstantField()
+    end = InstantField()
+    group = serializers.CharField(help_text="An identifier, a size, a source; empty without groups.")
+    label = serializers.CharField(help_text="What a person reads.")
+
+
+class UsageShape(Shape):
+    grain = serializers.ChoiceField(GRAINS)
+    group_by = serializers.ChoiceField(GROUPS, allow_null=True)
+    zone = serializers.CharField()
+    results = UsageRowShape(many=True)
+    totals = SumsShape()
+    as_of = InstantField(allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": InstantField(), "to": InstantField(), **super().get_fields()}
