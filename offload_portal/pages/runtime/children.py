@@ -83,9 +83,7 @@ class Child:
             if code is None:
                 return
             self.pause = 1.0 if now - self.started > LIVED_WELL_SECONDS else self.pause
-            tell(
-                f"The {self.name} ended (exit code {code}); it starts again in {self.pause:.0f} s."
-            )
+            tell(f"The {self.name} ended with {code}; it starts again in {self.pause:.0f} s.")
             self.process, self.due = None, now + self.pause
             self.pause = min(self.pause * 2, LONGEST_PAUSE)
         elif now >= self.due:

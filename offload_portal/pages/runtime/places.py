@@ -16,7 +16,8 @@ def hold_folder(folder: Path, address: str) -> IO[str]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise CommandError(_held_sentence(file, folder)) from None
+        with file:
+            raise CommandError(_held_sentence(file, folder)) from None
     file.truncate(0)
     json.dump({"pid": os.getpid(), "address": address}, file)
     file.flush()
