@@ -1,7 +1,7 @@
 """`make test`: the whole suite on SQLite, then on PostgreSQL with a real broker and cache.
 
-`--all` runs what needs a browser or Docker instead, `--screenshots` only the pictures. Arguments
-after `--` go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
+`--all` runs what needs a browser instead, `--screenshots` only the pictures. Arguments after `--`
+go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
 """
 
 import os
@@ -20,6 +20,8 @@ from tests import servers
 BUILD = Path(__file__).resolve().parent.parent / "build"
 EVERYWHERE = "not browser and not docker and not benchmark"
 ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
+# A marker and the program that its tests need.
+NEEDS_PACKAGES = (("browser", "chromium"),)
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 
 
@@ -86,9 +88,9 @@ def everywhere(extra: list[str]) -> Iterator[Outcome]:
 
 
 def with_packages(extra: list[str]) -> Iterator[Outcome]:
-    """What needs Debian packages: a browser, a Docker engine."""
-    for kind, program in (("browser", "chromium"), ("docker", "dockerd")):
-        if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
+    """What needs Debian packages: a browser."""
+    for kind, program in NEEDS_PACKAGES:
+        if not shutil.which(program):
             yield _left_out(f"the {kind} tests, since {program} is not installed")
             continue
         with ExitStack() as stack:
