@@ -41,8 +41,8 @@ _AXIS: dict[str, Any] = {
 LAYOUT: dict[str, Any] = {
     "autosize": True,
     "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-    "paper_bgcolor": "rgba(0,0,0,0)",
-    "plot_bgcolor": "rgba(0,0,0,0)",
+    "paper_bgcolor": "var:--surface",
+    "plot_bgcolor": "var:--surface",
     "colorway": list(COLOURS),
     "font": {"size": 12, "color": "var:--ink-2"},
     "hovermode": "x unified",
@@ -59,8 +59,20 @@ LAYOUT: dict[str, Any] = {
         "itemsizing": "constant",
         "traceorder": "normal",
     },
-    "xaxis": {**_AXIS, "showgrid": False, "showline": True},
+    "xaxis": {
+        **_AXIS,
+        "showgrid": False,
+        "showline": True,
+        "spikecolor": "var:--line-control",
+        "spikethickness": 1,
+        "spikedash": "solid",
+    },
     "yaxis": {**_AXIS, "rangemode": "tozero", "nticks": 5},
+    "modebar": {
+        "bgcolor": "rgba(0,0,0,0)",
+        "color": "var:--ink-3",
+        "activecolor": "var:--ink",
+    },
     "bargap": 0.3,
     "separators": ".,",
 }

@@ -22,6 +22,7 @@ SCRIPT, RULES = "plotly.min.js", "plotly.css"
 BASIC = Path("node_modules/plotly.js-basic-dist-min/plotly-basic.min.js")
 _VERSION = re.compile(r"plotly\.js (?:\([^)]*\) )?v(\d+\.\d+\.\d+)")
 _RULES = re.compile(r'\{("X,X div":.+?")\};for\(', re.DOTALL)
+_MAP_RULES = re.compile(r'if\(!document\.getElementById\("[0-9a-f]{64}"\)\)')
 _RULE = re.compile(r"""("(?:[^"\\]|\\.)*"):("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 
 
@@ -65,13 +66,19 @@ def rules_of(script: str) -> str:
     return "\n".join(reversed(lines)) + "\n"
 
 
+def without_map_rules(script: str) -> str:
+    """The full bundle also writes a style element for maps on loading; no page draws a map."""
+    return _MAP_RULES.sub("if(false)", script)
+
+
 def _is_current(target: Path, mark: Path, source: Path) -> bool:
     return target.is_file() and mark.is_file() and mark.read_text() == _mark_of(source)
 
 
 def _mark_of(source: Path) -> str:
     facts = source.stat()
-    return f"{source} {facts.st_size} {facts.st_mtime_ns}"
+    own = Path(__file__).stat().st_mtime_ns
+    return f"{source} {facts.st_size} {facts.st_mtime_ns} {own}"
 
 
 def _write(target: Path, content: str) -> None:
@@ -88,7 +95,7 @@ def prepared_folder() -> Path:
     source, mark = chosen_bundle(), folder / ".source"
     if not _is_current(folder / RULES, mark, source):
         script = source.read_text(encoding="utf-8")
-        _write(folder / SCRIPT, script)
+        _write(folder / SCRIPT, without_map_rules(script))
         _write(folder / RULES, rules_of(script))
         _write(mark, _mark_of(source))
     return folder

@@ -25,38 +25,14 @@ from offload_portal.common.display import duration_text
 
 AT = datetime(2026, 7, 15, 12, 0, 0, tzinfo=UTC)
 HOUR = 3_600
+SURFACES = ("page", "surface", "sunken", "raised", "hover", "line", "line-strong", "line-control")
+INKS = ("ink", "ink-2", "ink-3", "accent", "accent-hover", "accent-ink", "accent-tint", "focus")
+MEANINGS = ("good", "notice", "warning", "danger")
 TOKENS = {
-    "surface": [
-        "page",
-        "surface",
-        "sunken",
-        "raised",
-        "hover",
-        "line",
-        "line-strong",
-        "line-control",
-    ],
-    "ink": [
-        "ink",
-        "ink-2",
-        "ink-3",
-        "accent",
-        "accent-hover",
-        "accent-ink",
-        "accent-tint",
-        "focus",
-    ],
-    "meaning": [
-        "good",
-        "good-tint",
-        "notice",
-        "notice-tint",
-        "warning",
-        "warning-tint",
-        "danger",
-        "danger-tint",
-    ],
-    "chart": ["chart-1", "chart-2", "chart-3", "chart-4", "chart-5", "chart-6"],
+    "surface": SURFACES,
+    "ink": INKS,
+    "meaning": tuple(name for meaning in MEANINGS for name in (meaning, f"{meaning}-tint")),
+    "chart": tuple(f"chart-{number}" for number in range(1, 7)),
 }
 NAMES = (
     "Q",

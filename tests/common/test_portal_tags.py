@@ -89,6 +89,7 @@ def test_bytes(count, text):
 def test_money_always_has_its_currency_and_a_true_minus():
     assert ">$12.34<" in rendered("{{ 12340000|money }}")
     assert ">−$5.00<" in rendered("{{ amount|money }}", amount=-5_000_000)
+    assert 'title="$0.002400">$0.00<' in rendered("{{ 2400|money }}")
     assert ">$0.1800<" in rendered("{{ 180000|money:4 }}")
 
 

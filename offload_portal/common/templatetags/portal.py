@@ -55,11 +55,13 @@ def compute_hours(seconds: int | None) -> SafeString:
 
 @register.filter(name="money")
 def money_filter(microusd: int | None, places: int = 2) -> SafeString:
-    """`$1,234.56` from integer micro-dollars."""
+    """`$1,234.56` from integer micro-dollars; what rounding hides is there on hover."""
     if microusd is None:
         return _unknown()
     text = money.format_usd(microusd, places).replace("-", "−", 1)
-    return format_html('<span class="number">{}</span>', text)
+    if microusd % 10 ** (money.MOST_PLACES - places) == 0:
+        return format_html('<span class="number">{}</span>', text)
+    return _with_title(text, money.format_usd(microusd, money.MOST_PLACES).replace("-", "−", 1))
 
 
 @register.filter(name="bytes")
