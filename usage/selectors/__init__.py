@@ -38,6 +38,7 @@ from usage.selectors.quotes import (
     quote_commitment,
     quote_plan,
     quote_top_up,
+    terms_in,
     terms_of,
 )
 from usage.selectors.reports import (
@@ -91,6 +92,7 @@ __all__ = [
     "rates_in_force",
     "setting_of",
     "subscription_of",
+    "terms_in",
     "terms_of",
     "unpaid_of_session",
     "usage_by",

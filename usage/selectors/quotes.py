@@ -6,9 +6,10 @@ Times are compute-seconds, money is micro-dollars (product.md rules 21, 22).
 from dataclasses import dataclass
 from datetime import datetime
 
-from offload_portal.common.money import prorate_charge_down, prorate_grant_up
+from offload_portal.common.money import per_hour, prorate_charge_down, prorate_grant_up
 from offload_portal.common.periods import to_seconds
 from usage.models import Allowance, Plan, Subscription
+from usage.selectors.allowances import AllowanceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class PlanTerms:
     on_demand_rate_microusd: int
     commitment_rate_microusd: int
     trial_days: int
+
+    @property
+    def on_demand_per_hour_microusd(self) -> int:
+        return per_hour(self.on_demand_rate_microusd)
+
+    @property
+    def commitment_per_hour_microusd(self) -> int:
+        return per_hour(self.commitment_rate_microusd)
 
     def price_with(self, committed_compute_seconds: int) -> int:
         """A whole period's price: the plan's, and what is committed beyond what it includes."""
@@ -93,15 +102,27 @@ def terms_of(subscription: Subscription, allowance: Allowance) -> Terms:
     """Of a subscription that was read with its plan, in its present period."""
     if allowance.period_start is None or allowance.period_end is None:
         raise ValueError("Without a period nothing can be quoted: subscribe first.")
+    return _terms(subscription, allowance.period_start, allowance.period_end)
+
+
+def _terms(subscription: Subscription, start: datetime, end: datetime) -> Terms:
     return Terms(
         plan=plan_terms(subscription.plan),
         next_plan=plan_terms(subscription.next_plan or subscription.plan),
         committed_compute_seconds=subscription.committed_compute_seconds,
         price_microusd=subscription.price_microusd,
         is_trial=subscription.is_trial,
-        period_start=allowance.period_start,
-        period_end=allowance.period_end,
+        period_start=start,
+        period_end=end,
     )
+
+
+def terms_in(view: AllowanceView) -> Terms | None:
+    """The same from an allowance that was read; None where nothing holds."""
+    subscription = view.subscription
+    if subscription is None or view.period_start is None or view.period_end is None:
+        return None
+    return _terms(subscription, view.period_start, view.period_end)
 
 
 def quote_commitment(terms: Terms, compute_seconds: int, at: datetime) -> CommitmentQuote:

@@ -1,7 +1,13 @@
 """Changes to the book."""
 
-from usage.services.commitments import buy_top_up, change_commitment
-from usage.services.limits import set_on_demand
+from usage.services.commitments import (
+    buy_top_up,
+    change_commitment,
+    check_commitment,
+    check_top_up,
+)
+from usage.services.contract import not_subscribed
+from usage.services.limits import check_setting, set_on_demand
 from usage.services.periods import roll_period
 from usage.services.subscriptions import (
     cancel,
@@ -17,6 +23,10 @@ __all__ = [
     "cancel",
     "change_commitment",
     "change_plan",
+    "check_commitment",
+    "check_setting",
+    "check_top_up",
+    "not_subscribed",
     "resume",
     "roll_period",
     "set_on_demand",

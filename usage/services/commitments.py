@@ -27,7 +27,7 @@ def change_commitment(
     Refuses a trial, a subscription that ends, and less than the plan includes.
     """
     contract = contract_of(organization, at)
-    _check_commitment(contract, compute_seconds)
+    check_commitment(contract.subscription, compute_seconds)
     quote = quote_commitment(
         terms_of(contract.subscription, contract.allowance), compute_seconds, at
     )
@@ -58,8 +58,8 @@ def _commitment(subscription: Subscription) -> dict[str, int | None]:
     }
 
 
-def _check_commitment(contract: Contract, compute_seconds: int) -> None:
-    subscription = contract.subscription
+def check_commitment(subscription: Subscription, compute_seconds: int) -> None:
+    """Raise the refusal that a change of the commitment would meet."""
     check_compute_seconds(compute_seconds, field="compute_seconds")
     if subscription.is_trial:
         sentence = _("A trial's hours are fixed. Choose a plan to commit to more.")
@@ -110,13 +110,18 @@ def _commit_next(subscription: Subscription, quote: CommitmentQuote) -> None:
     subscription.save(update_fields=["next_committed_compute_seconds"])
 
 
+def check_top_up(compute_seconds: int) -> None:
+    """Raise the refusal that a top-up would meet."""
+    check_compute_seconds(compute_seconds, field="compute_seconds", least=1)
+
+
 @transaction.atomic
 def buy_top_up(
     *, actor: Actor, at: datetime, organization: Organization, compute_seconds: int
 ) -> Pool:
     """Compute time for the rest of the period, drawn after committed time (rules 18, 22)."""
     contract = contract_of(organization, at)
-    check_compute_seconds(compute_seconds, field="compute_seconds", least=1)
+    check_top_up(compute_seconds)
     price = quote_top_up(terms_of(contract.subscription, contract.allowance), compute_seconds)
     pool = Pool.objects.create(
         organization=organization,

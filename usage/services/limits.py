@@ -36,7 +36,8 @@ def set_on_demand(
     change that is still to come, where it holds before that.
     """
     contract = contract_of(organization, at)
-    after = _check(mode, limit_microusd, let_finish, reason)
+    after = _read(mode, limit_microusd, let_finish=let_finish)
+    check_setting(after, reason)
     allowance = contract.allowance
     before = setting_of(allowance)
     effective_at = effective_instant(
@@ -59,25 +60,28 @@ def set_on_demand(
     return version
 
 
-def _check(mode: str, limit_microusd: int | None, let_finish: bool, reason: str) -> Setting:
+def _read(mode: str, limit_microusd: int | None, *, let_finish: bool) -> Setting:
     if mode not in OnDemand.values:
         raise refuse_field("mode", _("On-demand is off, limited or unlimited."))
-    limited = mode == OnDemand.LIMITED
-    if limited and limit_microusd is None:
+    return Setting(OnDemand(mode), limit_microusd, let_finish)
+
+
+def check_setting(setting: Setting, reason: str = "") -> None:
+    """Raise the refusal that the setting would meet."""
+    limit, limited = setting.limit_microusd, setting.mode == OnDemand.LIMITED
+    if limited and limit is None:
         raise refuse_field("limit_microusd", _("Give the monthly limit; 0 behaves as off."))
-    if not limited and limit_microusd is not None:
+    if not limited and limit is not None:
         sentence = _("An amount goes with a monthly limit, and only with it.")
         raise refuse_field("limit_microusd", sentence)
-    if limit_microusd is not None and not 0 <= limit_microusd <= MOST_MICROUSD:
+    if limit is not None and not 0 <= limit <= MOST_MICROUSD:
         raise refuse_field("limit_microusd", _("A limit is from $0 to $1,000,000,000."))
-    setting = Setting(OnDemand(mode), limit_microusd, let_finish)
-    if let_finish and setting.bound == 0:
+    if setting.let_finish and setting.bound == 0:
         sentence = _("Running sessions can finish past the limit only while on-demand is on.")
         raise refuse_field("let_finish", sentence)
     if len(reason) > MOST_REASON:
         sentence = _("Give the reason in at most %(most)s characters.") % {"most": MOST_REASON}
         raise refuse_field("reason", sentence)
-    return setting
 
 
 def _put_in_force(allowance: Allowance, setting: Setting) -> None:
