@@ -303,6 +303,14 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "SessionStateEnum": "sessions.enums.SessionState",
+        "SubscriptionStateEnum": "usage.enums.SubscriptionState",
+        "LicenseStateEnum": "orgs.enums.LicenseState",
+        "StandingEnum": "orgs.api.shapes.LICENSE_STATES",
+        "LimitStateEnum": "offload_portal.pages.api.shapes.LIMIT_STATES",
+        "OnDemandEnum": "usage.enums.OnDemand",
+    },
 }
 
 # --- The product: what product.md marks with † -----------------------------------------------

@@ -7,6 +7,7 @@ holds the key of a row, so that rows that come and go neither repeat nor hide ot
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.core import signing
@@ -136,10 +137,10 @@ def keyset_page(
     found = found[:size]
     if backwards:
         found.reverse()
-    names = [name.removeprefix("-") for name in order]
+    paths = [name.removeprefix("-").replace("__", ".") for name in order]
 
     def key_of(row: Row) -> tuple[Any, ...]:
-        return tuple(_text(getattr(row, name)) for name in names)
+        return tuple(_text(attrgetter(path)(row)) for path in paths)
 
     has_next = bool(found) and (more or backwards)
     has_previous = bool(found) and (more if backwards else cursor is not None)
@@ -168,3 +169,14 @@ def keyset_list(
         next=Cursor(keyed[-1][0]) if has_next else None,
         previous=Cursor(keyed[0][0], backwards=True) if has_previous else None,
     )
+
+
+def page_of(shape: type[Shape]) -> type[Shape]:
+    """The shape of a page of these."""
+    name = shape.__name__.removesuffix("Shape")
+    fields = {
+        "results": shape(many=True),
+        "next": serializers.URLField(allow_null=True),
+        "previous": serializers.URLField(allow_null=True),
+    }
+    return type(f"{name}PageShape", (Shape,), fields)

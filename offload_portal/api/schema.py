@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from offload_portal.api.problems import PROBLEM_JSON
-from offload_portal.api.serializers import InstantField, ProblemShape
+from offload_portal.api.serializers import InstantField, NumberField, ProblemShape
 from offload_portal.api.views import PortalView
 
 MEANINGS = {
@@ -54,6 +54,10 @@ class PortalSchema(AutoSchema):
 
     def get_operation_id(self) -> str:
         return str(self.view.operation_ids[self.method])
+
+    def _get_serializer_name(self, serializer: Any, direction: str, *args: Any) -> str:
+        name: str = super()._get_serializer_name(serializer, direction, *args)
+        return name.replace("Shape", "")
 
     def get_tags(self) -> list[str]:
         return [str(getattr(self.view, "tag", "portal"))]
@@ -109,6 +113,10 @@ class PortalSchema(AutoSchema):
             bodies.setdefault(str(status), known)
         return dict(sorted(bodies.items()))
 
+    def _number(self, field: Any, direction: str) -> dict[str, Any]:
+        meta = self._get_serializer_field_meta(field, direction)
+        return {"type": "number", "minimum": 0, "maximum": field.most, **meta}
+
     def _map_serializer_field(self, field: Any, direction: str, **kwargs: Any) -> Any:
         if isinstance(field, InstantField):
             schema = {"type": "string", "format": "date-time"}
@@ -116,4 +124,6 @@ class PortalSchema(AutoSchema):
             if field.allow_null:
                 schema["type"] = ["string", "null"]  # type: ignore[assignment]  # OpenAPI 3.1
             return {**schema, **meta}
+        if isinstance(field, NumberField):
+            return self._number(field, direction)
         return super()._map_serializer_field(field, direction, **kwargs)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -129,6 +130,25 @@ class WordField(serializers.ChoiceField):
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)
         return str(super().to_internal_value(data))
+
+
+class NumberField(serializers.Field[int, Any, float, int]):
+    """A JSON number from 0 to `most`, kept exactly as thousandths."""
+
+    default_error_messages = {"invalid": gettext_lazy("A number from 0 to {most} is needed.")}
+
+    def __init__(self, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most = most
+
+    def to_internal_value(self, data: Any) -> int:
+        right = isinstance(data, int | float) and not isinstance(data, bool)
+        if not right or not 0 <= data <= self.most:
+            self.fail("invalid", most=self.most)
+        return int((Decimal(str(data)) * 1000).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+    def to_representation(self, value: int) -> float:
+        return value / 1000
 
 
 class ProblemShape(serializers.Serializer[Any]):

@@ -1,6 +1,6 @@
 """What all views of the API share: the clock, scopes, strict queries and bodies, tags."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -93,13 +93,16 @@ class PortalView(APIView):
     def actor(self) -> Actor:
         return Actor(self.request.user.pk, origin_of(self.request._request))
 
-    def tagged(self, version: str, make: Callable[[], Any]) -> Response:
-        """200 with a weak tag, or 304 where the caller has this version."""
-        etag = etags.weak(version)
+    def tagged(self, body: Any, version: str | None = None) -> Response:
+        """200 with a weak tag, or 304 where the caller has this version.
+
+        Without a version the tag is of the body, less the fields that tick.
+        """
+        etag = etags.weak(version if version is not None else etags.version_of(body))
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if etags.matches(self.request, etag):
             return Response(status=304, headers=headers)
-        return Response(make(), headers=headers)
+        return Response(body, headers=headers)
 
     def rendered(self, response: Response) -> bytes:
         """The answer's bytes, before DRF finishes it."""

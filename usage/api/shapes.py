@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from offload_portal.api.serializers import InstantField, Shape, TextField, WordField
 from orgs.zones import is_zone
+from usage.enums import OnDemand
 from usage.selectors import Grain, GroupBy
 
 LONGEST_RANGE = timedelta(days=400)
@@ -51,7 +52,7 @@ class AllowanceShape(Shape):
     committed = SourceShape()
     top_up = SourceShape()
     on_demand = SourceShape()
-    on_demand_mode = serializers.ChoiceField(["off", "limited", "unlimited"])
+    on_demand_mode = serializers.ChoiceField(OnDemand.choices)
     over_limit_compute_seconds = serializers.IntegerField()
     over_limit_microusd = serializers.IntegerField()
     left_compute_seconds = serializers.IntegerField(
@@ -100,7 +101,9 @@ class SumsShape(Shape):
 class UsageRowShape(SumsShape):
     start = InstantField()
     end = InstantField()
-    group = serializers.CharField(help_text="An identifier, a size, a source; empty without groups.")
+    group = serializers.CharField(
+        help_text="An identifier, a size, a source; empty without groups."
+    )
     label = serializers.CharField(help_text="What a person reads.")
 
 

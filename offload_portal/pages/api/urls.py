@@ -1,5 +1,23 @@
 """The API's map, version 1."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path, re_path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from offload_portal.api.problems import not_found_view
+from offload_portal.pages.api import accounts, billing, documents
+
+app_name = "api"
+urlpatterns = [
+    path("schema", documents.SchemaView.as_view(), name="schema"),
+    path("docs", documents.docs, name="docs"),
+    path("accounts", accounts.AccountsView.as_view()),
+    path("organizations/<slug:slug>", accounts.OrganizationDetailView.as_view()),
+    path("organizations/<slug:slug>/subscription", billing.SubscriptionView.as_view()),
+    path("organizations/<slug:slug>/top-ups", billing.TopUpsView.as_view()),
+    path("organizations/<slug:slug>/limits", billing.LimitsView.as_view()),
+    path("organizations/<slug:slug>/limits/history", billing.LimitHistoryView.as_view()),
+    path("", include("orgs.api.urls")),
+    path("", include("usage.api.urls")),
+    path("", include("sessions.api.urls")),
+    # The same body for a path that no route knows as for what is foreign.
+    re_path(r"", not_found_view),
+]

@@ -1,0 +1,38 @@
+"""`/schema`, the OpenAPI document, and `/docs`, a page to read it."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from offload_portal.api.views import PortalView
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of version 1."""
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # untyped
+    return made
+
+
+class SchemaView(PortalView):
+    authentication_classes = []
+    permission_classes = []
+    renderer_classes = [OpenApiJsonRenderer, JSONRenderer, OpenApiYamlRenderer]
+    versioning_class = None
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(document())
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """Swagger UI from our own host; its start is a script file, since nothing inline may run."""
+    return render(request, "api/docs.html")

@@ -1,0 +1,64 @@
+"""How a route finds its organization and checks the caller's role (product.md rule 2)."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from offload_portal.api import throttling
+from offload_portal.api.callers import not_a_person
+from offload_portal.api.views import PortalView
+from offload_portal.common.refusals import Refusal, not_found
+from orgs.enums import Role
+from orgs.models import Membership, Organization, Person
+from orgs.selectors import Place, contacts, find_organization
+
+
+class OrganizationView(PortalView):
+    """A view whose route, query or body names an organization by its slug."""
+
+    @property
+    def person(self) -> Person:
+        """The person who calls; an organization's token is refused."""
+        if not isinstance(self.request.user, Person):
+            raise not_a_person()
+        return self.request.user
+
+    def place(self, slug: str) -> Place:
+        """Where the caller stands; 404 for what is unknown or foreign.
+
+        An organization's token sees what an editor sees, in its own organization only.
+        """
+        organization: Organization | None = self.request.auth.organization
+        if organization is None:
+            found = find_organization(self.person, slug)
+        elif organization.slug == slug:
+            found = Place(organization, Membership(organization=organization, role=Role.EDITOR))
+        else:
+            raise not_found()
+        throttling.count_organization(self.request, found.organization.pk)
+        return found
+
+    def seen_by_editors(self, slug: str) -> Organization:
+        """The organization, for its owners and editors; 403 for its members."""
+        found = self.place(slug)
+        if not found.membership.sees_everything:
+            raise role_missing(found.organization)
+        return found.organization
+
+    def owned(self, slug: str) -> Organization:
+        """The organization, for its owners; 403 for its editors and members."""
+        found = self.place(slug)
+        if not found.membership.is_owner:
+            sentence = _("Only an owner of the organization can do this.")
+            raise Refusal("not_an_owner", sentence, 403, whom_to_ask(found.organization))
+        return found.organization
+
+
+def role_missing(organization: Organization) -> Refusal:
+    sentence = _("Owners and editors of the organization see this; you are a member.")
+    return Refusal("not_an_editor", sentence, 403, whom_to_ask(organization))
+
+
+def whom_to_ask(organization: Organization) -> dict[str, Any]:
+    people = [{"name": owner.name, "email": owner.email} for owner in contacts(organization)]
+    return {"contacts": people}

@@ -1,0 +1,158 @@
+"""Shapes of people, organizations, access and audit in JSON."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from offload_portal.api.pagination import PageQuery
+from offload_portal.api.serializers import (
+    InstantField,
+    Shape,
+    TextField,
+    WholeNumberField,
+    WordField,
+)
+from orgs.enums import Event, LicenseState, OffloadSwitch, Role
+from orgs.zones import is_zone
+
+LICENSE_STATES = [(state, state) for state in (*LicenseState.values, "none")]
+
+
+class PersonShape(Shape):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    email = serializers.EmailField()
+
+
+class MembershipShape(Shape):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(Role.choices)
+
+
+class PreferencesShape(Shape):
+    """What a person prefers; null leaves it to the organization or the browser."""
+
+    default_organization = serializers.CharField(
+        allow_null=True, help_text="The slug of the organization that pays by default."
+    )
+    idle_timeout_seconds = WholeNumberField(allow_null=True)
+    language = serializers.CharField(allow_null=True)
+    zone = serializers.CharField(allow_null=True)
+
+
+class PreferencesChange(Shape):
+    default_organization = TextField(required=False, allow_null=True, max_length=48)
+    idle_timeout_seconds = WholeNumberField(
+        required=False, allow_null=True, min_value=10, max_value=3_600
+    )
+    language = WordField(settings.LANGUAGES, required=False, allow_null=True)
+    zone = TextField(required=False, allow_null=True, max_length=64)
+
+    def validate_zone(self, value: str | None) -> str | None:
+        if value is not None and not is_zone(value):
+            raise serializers.ValidationError(_("There is no such time zone."))
+        return value
+
+
+class MeShape(PersonShape):
+    organizations = MembershipShape(many=True)
+    preferences = PreferencesShape()
+
+
+class NewOrganization(Shape):
+    name = TextField(max_length=80)
+    slug = TextField(required=False, max_length=48, help_text="Made from the name if left out.")
+    zone = TextField(required=False, max_length=64, help_text="UTC if left out.")
+
+
+class OrganizationChange(Shape):
+    name = TextField(required=False, max_length=80)
+    zone = TextField(required=False, max_length=64)
+
+
+class PolicyShape(Shape):
+    version = serializers.IntegerField()
+    changed_at = InstantField()
+    offload = serializers.ChoiceField(OffloadSwitch.choices)
+    idle_timeout_seconds = serializers.IntegerField()
+    idle_timeout_least_seconds = serializers.IntegerField()
+    idle_timeout_most_seconds = serializers.IntegerField()
+    engine_sizes = serializers.ListField(child=serializers.CharField())
+    gpu_allowed = serializers.BooleanField()
+    longest_session_seconds = serializers.IntegerField(allow_null=True)
+    sessions_per_person = serializers.IntegerField()
+    refresh_after_seconds = serializers.IntegerField()
+
+
+class MemberQuery(PageQuery):
+    search = TextField(required=False, max_length=100)
+    role = WordField(Role.choices, required=False)
+    license = WordField(LICENSE_STATES, required=False)
+
+
+class MemberShape(Shape):
+    person = PersonShape()
+    role = serializers.ChoiceField(Role.choices)
+    joined_at = InstantField()
+    license_state = serializers.ChoiceField(LICENSE_STATES)
+    grants = serializers.ListField(
+        child=serializers.CharField(), help_text="`all`, `team:NAME`, `person`."
+    )
+
+
+class LicenseShape(Shape):
+    person = PersonShape()
+    state = serializers.ChoiceField(LicenseState.choices)
+    granted_at = InstantField()
+    held_since = InstantField(allow_null=True)
+    queue_place = serializers.IntegerField(allow_null=True)
+    grants = serializers.ListField(child=serializers.CharField())
+
+
+class InvitationShape(Shape):
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    role = serializers.ChoiceField(Role.choices)
+    created_at = InstantField()
+    sent_at = InstantField()
+    expires_at = InstantField()
+    expired = serializers.BooleanField()
+
+
+class NewInvitations(Shape):
+    """Up to 1,000 addresses at once (rule 3)."""
+
+    emails = serializers.ListField(child=TextField(max_length=254), min_length=1, max_length=1_000)
+    role = WordField(Role.choices, required=False)
+
+
+class SkippedShape(Shape):
+    email = serializers.CharField()
+    reason = serializers.CharField(help_text="`invalid`, `duplicate`, `member`, `invited`.")
+
+
+class InvitedShape(Shape):
+    sent = InvitationShape(many=True)
+    skipped = SkippedShape(many=True)
+
+
+class AuditQuery(PageQuery):
+    actor = serializers.UUIDField(required=False, help_text="Who did it.")
+    action = WordField(Event.choices, required=False)
+    since = InstantField(required=False, help_text="At this instant or later.")
+    until = InstantField(required=False, help_text="Before this instant.")
+
+
+class AuditShape(Shape):
+    id = serializers.UUIDField()
+    at = InstantField()
+    actor = PersonShape(allow_null=True, help_text="Null for the portal itself.")
+    action = serializers.ChoiceField(Event.choices)
+    subject_kind = serializers.CharField()
+    subject_id = serializers.UUIDField(allow_null=True)
+    before: Any = serializers.DictField()
+    after: Any = serializers.DictField()
+    origin = serializers.CharField(help_text="The network address, or the door, it came from.")

@@ -1,0 +1,14 @@
+from django.urls import path
+
+from orgs.api import audit, organizations, people
+
+urlpatterns = [
+    path("me", people.MeView.as_view()),
+    path("me/preferences", people.PreferencesView.as_view()),
+    path("organizations", organizations.OrganizationsView.as_view()),
+    path("organizations/<slug:slug>/policy", organizations.PolicyView.as_view()),
+    path("organizations/<slug:slug>/members", organizations.MembersView.as_view()),
+    path("organizations/<slug:slug>/licenses", organizations.LicensesView.as_view()),
+    path("organizations/<slug:slug>/invitations", organizations.InvitationsView.as_view()),
+    path("organizations/<slug:slug>/audit", audit.AuditView.as_view()),
+]

@@ -1,0 +1,87 @@
+"""Which sessions a caller sees: role and scopes together (product.md rule 2)."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from offload_portal.api import throttling
+from offload_portal.api.callers import insufficient_scope
+from offload_portal.common.refusals import not_found
+from orgs.api.access import OrganizationView
+from orgs.enums import Scope
+from orgs.models import Membership, Organization, Person
+from sessions.filters import SessionFilter
+from sessions.models import Session
+from sessions.selectors import filter_for, find_session
+
+NOBODY = uuid.UUID(int=0)
+FILTERS = (
+    "engine_size",
+    "image",
+    "label",
+    "started_after",
+    "started_before",
+    "min_duration_seconds",
+    "max_duration_seconds",
+)
+
+
+class SessionsAccess(OrganizationView):
+    """The `sessions` scope opens one's own sessions; others' take `org:read` or `usage:read`."""
+
+    others_scopes: tuple[str, ...] = (Scope.ORG_READ, Scope.USAGE_READ)
+
+    def found(self, session_id: uuid.UUID) -> tuple[Session, Membership]:
+        """The session with its facts; 404 for what is unknown or not the caller's to see."""
+        session, membership = find_session(self.person, session_id)
+        throttling.count_organization(self.request, session.organization_id)
+        own = session.person_id == self.person.pk
+        if not own and not self.request.auth.has_any(self.others_scopes):
+            raise insufficient_scope(self.others_scopes)
+        return session, membership
+
+    def own(self, session_id: uuid.UUID) -> Session:
+        """The caller's own session; 404 for all others'."""
+        session, _membership = find_session(self.person, session_id)
+        if session.person_id != self.person.pk:
+            raise not_found()
+        throttling.count_organization(self.request, session.organization_id)
+        return session
+
+    def chosen(self, slug: str | None) -> SessionFilter:
+        """The filter of the query within what the caller sees."""
+        return narrowed(self._seen(slug), self.query, self.request.user.pk)
+
+    def _seen(self, slug: str | None) -> SessionFilter:
+        organization: Organization | None = self.request.auth.organization
+        if slug is not None:
+            organization = self.place(slug).organization
+        if not isinstance(self.request.user, Person):
+            whole = frozenset([organization.pk]) if organization else frozenset()
+            return SessionFilter(person=NOBODY, organizations=whole, everyone_in=whole)
+        seen = filter_for(self.person, organization.pk if organization else None)
+        if not self.request.auth.has_any(self.others_scopes):
+            seen = replace(seen, everyone_in=frozenset())
+        return seen
+
+
+def narrowed(seen: SessionFilter, query: dict[str, Any], me: uuid.UUID | None) -> SessionFilter:
+    """`seen` with the query's filters; they only ever take away."""
+    values: dict[str, Any] = {name: query[name] for name in FILTERS if name in query}
+    if "state" in query:
+        values["states"] = frozenset(query["state"])
+    if "user" in query:
+        values["people"] = _people(query["user"], me)
+    return replace(seen, **values)
+
+
+def _people(text: str, me: uuid.UUID | None) -> frozenset[uuid.UUID]:
+    if text == "me":
+        return frozenset([me]) if me else frozenset()
+    if "@" in text:
+        rows = Person.objects.filter(email=text.lower())
+        return frozenset(rows.values_list("pk", flat=True))
+    try:
+        return frozenset([uuid.UUID(text)])
+    except ValueError:
+        return frozenset()

@@ -1,0 +1,291 @@
+"""Shapes of sessions in JSON (api.md, "A session in JSON")."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from offload_portal.api.pagination import PageQuery
+from offload_portal.api.serializers import (
+    FlagField,
+    InstantField,
+    NumberField,
+    QueryFlagField,
+    QueryNumberField,
+    Shape,
+    TextField,
+    WholeNumberField,
+    WordField,
+)
+from orgs.api.shapes import PersonShape
+from sessions.enums import ClientKind, EndReason, SessionState
+from sessions.services import ActivityReport, ContainerSeen, SampleSeen
+from usage.enums import EntrySource
+
+MOST_LABELS, LABEL_NAME, LABEL_VALUE = 20, 63, 255
+# Begins with a letter, so that it can't be taken for a place in a list.
+LABEL_NAMES = rf"^[A-Za-z][A-Za-z0-9._/-]{{0,{LABEL_NAME - 1}}}$"
+MOST_CONTAINERS, MOST_SAMPLES = 10_000, 10_000
+MOST_COUNT = 1_000_000
+MOST_PERCENT = 1_000_000
+LONGEST_SECONDS = 1_000_000_000
+
+
+class LabelsField(serializers.DictField):
+    """A map of labels for charge-back."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        if isinstance(data, Mapping) and len(data) > MOST_LABELS:
+            sentence = _("At most %(most)s labels.") % {"most": MOST_LABELS}
+            raise serializers.ValidationError(sentence)
+        names = serializers.RegexField(LABEL_NAMES)
+        for name in data if isinstance(data, Mapping) else ():
+            names.run_validation(name)
+        return dict(super().to_internal_value(data))
+
+
+class ClientShape(Shape):
+    kind = WordField(ClientKind.choices)
+    version = TextField(required=False, allow_blank=True, max_length=64)
+    os = TextField(required=False, allow_blank=True, max_length=64)
+    arch = TextField(required=False, allow_blank=True, max_length=64)
+
+
+class NewSession(Shape):
+    organization = TextField(max_length=48, help_text="The slug of the one that pays.")
+    engine_size = TextField(
+        required=False, allow_null=True, max_length=32, help_text="`standard` if left out."
+    )
+    gpu = FlagField(
+        required=False, help_text="True without a size picks the smallest allowed one with a GPU."
+    )
+    idle_timeout_seconds = WholeNumberField(required=False, allow_null=True)
+    labels = LabelsField(child=TextField(max_length=LABEL_VALUE, allow_blank=True), required=False)
+    client = ClientShape(required=False)
+
+
+class DryRunQuery(Shape):
+    dry_run = QueryFlagField(required=False, help_text="Say what would happen; change nothing.")
+
+
+class PromptShape(Shape):
+    kind = serializers.CharField(help_text="`inactivity`, `session` or `daily`.")
+    due_at = InstantField()
+    answer_by = InstantField()
+
+
+class UseShape(Shape):
+    seconds = serializers.IntegerField()
+    compute_seconds = serializers.IntegerField()
+    cost_microusd = serializers.IntegerField()
+
+
+def _by_source() -> type[Shape]:
+    fields: dict[str, Any] = {source: UseShape() for source in EntrySource.values}
+    return type("UseBySourceShape", (Shape,), fields)
+
+
+UseBySourceShape = _by_source()
+
+
+class SessionShape(Shape):
+    id = serializers.UUIDField()
+    organization = serializers.CharField()
+    user = PersonShape()
+    state = serializers.ChoiceField(SessionState.choices)
+    end_reason = serializers.ChoiceField(EndReason.choices, allow_null=True)
+    failure = serializers.CharField(help_text="Why the engine did not start; empty otherwise.")
+    engine_size = serializers.CharField()
+    gpu = serializers.BooleanField()
+    multiplier = serializers.IntegerField()
+    labels = serializers.DictField(child=serializers.CharField())
+    client = serializers.DictField(child=serializers.CharField())
+    created_at = InstantField()
+    ready_at = InstantField(allow_null=True)
+    first_active_at = InstantField(allow_null=True)
+    last_activity_at = InstantField(allow_null=True)
+    idle_since = InstantField(allow_null=True)
+    ended_at = InstantField(allow_null=True)
+    idle_timeout_seconds = serializers.IntegerField()
+    seconds_until_idle = serializers.IntegerField(allow_null=True)
+    seconds_until_end = serializers.IntegerField(allow_null=True)
+    elapsed_seconds = serializers.IntegerField()
+    active_seconds = serializers.IntegerField()
+    idle_seconds = serializers.IntegerField()
+    billed_seconds = serializers.IntegerField()
+    compute_seconds = serializers.IntegerField()
+    cost_microusd = serializers.IntegerField()
+    cost_by_source = UseBySourceShape(help_text="As the ledger has it at the last metering.")
+    container_count = serializers.IntegerField()
+    images = serializers.ListField(child=serializers.CharField())
+    prompt = PromptShape(allow_null=True)
+    notices = serializers.ListField(child=serializers.DictField())
+    policy_version = serializers.IntegerField()
+    as_of = InstantField()
+
+
+class ReportedShape(SessionShape):
+    next_report_seconds = serializers.IntegerField(
+        help_text="Report again within this; at most a third of the idle timeout."
+    )
+
+
+class PreviewShape(Shape):
+    would_start = serializers.BooleanField()
+    engine_size = serializers.CharField(allow_null=True)
+    multiplier = serializers.IntegerField(allow_null=True)
+    idle_timeout_seconds = serializers.IntegerField(allow_null=True)
+    source = serializers.ChoiceField(
+        EntrySource.choices, allow_null=True, help_text="What pays its first second."
+    )
+    rate_microusd_per_second = serializers.IntegerField(
+        allow_null=True, help_text="Of this engine size; 0 while the time was paid ahead."
+    )
+    affordable_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Null without a limit, and where nothing would start."
+    )
+    refusal = serializers.DictField(
+        allow_null=True, help_text="The problem that a start would meet; null where it starts."
+    )
+
+
+class SessionQuery(PageQuery):
+    organization = TextField(required=False, max_length=48, help_text="A slug.")
+    user = TextField(required=False, max_length=254, help_text="`me`, an identifier or an e-mail.")
+    state = serializers.ListField(
+        child=WordField(SessionState.choices), required=False, max_length=5
+    )
+    engine_size = TextField(required=False, max_length=32)
+    image = TextField(required=False, max_length=255, help_text="With or without its tag.")
+    label = TextField(
+        required=False, max_length=LABEL_NAME + 1 + LABEL_VALUE, help_text="`name=value`."
+    )
+    started_after = InstantField(required=False, help_text="At this instant or later.")
+    started_before = InstantField(required=False, help_text="Before this instant.")
+    min_duration_seconds = QueryNumberField(required=False, max_value=LONGEST_SECONDS)
+    max_duration_seconds = QueryNumberField(required=False, max_value=LONGEST_SECONDS)
+
+    def validate_label(self, value: str) -> tuple[str, str]:
+        name, equals, wanted = value.partition("=")
+        if not equals:
+            raise serializers.ValidationError(_("Write a label as name=value."))
+        serializers.RegexField(LABEL_NAMES).run_validation(name)
+        return name, wanted
+
+
+class CSVQuery(SessionQuery):
+    """The filters without pages: the whole list is sent."""
+
+    cursor = None
+    page_size = None
+    organization = None
+
+
+class WaitQuery(Shape):
+    wait = QueryNumberField(
+        required=False, max_value=60, help_text="Hold the answer up to so many seconds."
+    )
+    etag = serializers.CharField(
+        required=False, max_length=100, help_text="Wait until the session's tag is another one."
+    )
+
+
+class ContainerShape(Shape):
+    id = serializers.RegexField(r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,63}$")
+    name = TextField(required=False, allow_blank=True, max_length=255)
+    image = TextField(max_length=255)
+    started_at = InstantField()
+    exited_at = InstantField(required=False, allow_null=True)
+    exit_code = WholeNumberField(
+        required=False, allow_null=True, min_value=-(2**31), max_value=2**31 - 1
+    )
+
+    def validate(self, attrs: Any) -> ContainerSeen:
+        exited = attrs.get("exited_at")
+        if exited is not None and exited < attrs["started_at"]:
+            raise serializers.ValidationError({"exited_at": _("It exited before it started.")})
+        return ContainerSeen(**attrs)
+
+
+class SampleShape(Shape):
+    at = InstantField()
+    cpu_percent = NumberField(most=MOST_PERCENT, source="cpu_milli_percent")
+    memory_bytes = WholeNumberField()
+    network_rx_bytes = WholeNumberField(required=False)
+    network_tx_bytes = WholeNumberField(required=False)
+
+    def validate(self, attrs: Any) -> SampleSeen:
+        return SampleSeen(**attrs)
+
+
+class ActivityShape(Shape):
+    """What a client saw since its last report."""
+
+    sequence = WholeNumberField(
+        min_value=1, help_text="Rises with each report; a repeated one changes nothing."
+    )
+    running_containers = WholeNumberField(required=False, max_value=MOST_COUNT)
+    active_builds = WholeNumberField(required=False, max_value=MOST_COUNT)
+    api_calls = WholeNumberField(required=False, max_value=2**31 - 1)
+    containers = ContainerShape(many=True, required=False, max_length=MOST_CONTAINERS)
+    samples = SampleShape(many=True, required=False, max_length=MOST_SAMPLES)
+
+    def validate(self, attrs: Any) -> ActivityReport:
+        for name in ("containers", "samples"):
+            attrs[name] = tuple(attrs.get(name, ()))
+        return ActivityReport(**attrs)
+
+
+class AnswerShape(Shape):
+    answer = WordField([("stay", "stay"), ("idle", "idle")])
+
+
+class StoppedShape(Shape):
+    stopped = serializers.IntegerField(help_text="How many sessions this ended.")
+
+
+class SegmentShape(Shape):
+    start = InstantField()
+    end = InstantField()
+    kind = serializers.CharField(help_text="`starting`, `idle` or `active`.")
+    billed = serializers.BooleanField()
+    seconds = serializers.IntegerField()
+
+
+class RunShape(Shape):
+    id = serializers.CharField(source="container_id")
+    name = serializers.CharField()
+    image = serializers.CharField()
+    started_at = InstantField()
+    exited_at = InstantField(allow_null=True)
+    exit_code = serializers.IntegerField(allow_null=True)
+    failed = serializers.BooleanField()
+
+
+class SampleSeenShape(Shape):
+    at = InstantField()
+    cpu_percent = serializers.FloatField()
+    memory_bytes = serializers.IntegerField()
+    network_rx_bytes = serializers.IntegerField()
+    network_tx_bytes = serializers.IntegerField()
+
+
+class EventShape(Shape):
+    at = InstantField()
+    kind = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class InsightsShape(Shape):
+    session = SessionShape()
+    timeline = SegmentShape(many=True)
+    containers = RunShape(many=True)
+    images = serializers.ListField(child=serializers.CharField())
+    samples = SampleSeenShape(many=True)
+    events = EventShape(many=True)
+    cost_by_source = UseBySourceShape()
+    unpaid_seconds = serializers.IntegerField()
+    kept_alive_by = serializers.ListField(child=serializers.CharField())
+    end_reason = serializers.ChoiceField(EndReason.choices, allow_null=True)
+    as_of = InstantField()

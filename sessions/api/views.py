@@ -1,0 +1,336 @@
+"""`/sessions`: start, list, look, report, answer, stop."""
+
+import time
+import uuid
+from typing import Any
+
+from django.db import connection
+from django.http import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from offload_portal.api import etags
+from offload_portal.api.idempotency import idempotent
+from offload_portal.api.pagination import Cursor, Page, page_body, page_of, read_cursor
+from offload_portal.api.renderers import CSVRenderer, JSONRenderer
+from offload_portal.common.csv_cells import csv_response
+from offload_portal.common.periods import cut_to_second, from_seconds, to_seconds
+from offload_portal.common.refusals import Refusal, problem
+from orgs.enums import Scope
+from sessions import services
+from sessions.api.access import SessionsAccess
+from sessions.api.rendering import insights_json, session_json
+from sessions.api.shapes import (
+    ActivityShape,
+    AnswerShape,
+    CSVQuery,
+    DryRunQuery,
+    InsightsShape,
+    NewSession,
+    PreviewShape,
+    ReportedShape,
+    SessionQuery,
+    SessionShape,
+    StoppedShape,
+    WaitQuery,
+)
+from sessions.exports import session_csv_rows
+from sessions.models import Session
+from sessions.selectors import SessionKey, SessionPage, SessionView, session_page, view_by_id
+from sessions.selectors.insights import insights
+from sessions.services.activity import next_report_seconds
+from sessions.services.starting import StartRequest
+
+SEE = (Scope.SESSIONS, Scope.ORG_READ, Scope.USAGE_READ)
+OWN = (Scope.SESSIONS,)
+PURPOSE = "sessions"
+KEY_LENGTH = 4
+
+
+class SessionsView(SessionsAccess):
+    tag = "sessions"
+    operation_ids = {"GET": "list_sessions", "POST": "start_session"}
+    scopes = {"GET": SEE, "POST": OWN}
+    organization_tokens = ("GET",)
+    queries = {"GET": SessionQuery, "POST": DryRunQuery}
+    refusals = {"GET": (404,), "POST": (402, 404, 409)}
+
+    @extend_schema(
+        summary="Sessions, running ones first, then newest",
+        description="A member gets their own; editors and owners get everybody's.",
+        responses=page_of(SessionShape),
+    )
+    def get(self, request: Request) -> Response:
+        cursor = read_cursor(self.query.get("cursor"), PURPOSE, KEY_LENGTH)
+        as_of = from_seconds(cursor.key[3]) if cursor else self.at
+        page = session_page(
+            self.chosen(self.query.get("organization")),
+            at=self.at,
+            as_of=as_of,
+            key=_session_key(cursor) if cursor else None,
+            backwards=cursor is not None and cursor.backwards,
+            size=self.page_size,
+        )
+        results = [session_json(row) for row in page.rows]
+        return Response(page_body(request, _page(page, to_seconds(as_of)), PURPOSE, results))
+
+    @extend_schema(
+        summary="Start a session",
+        description=(
+            "The codes of a refusal, in the order of the checks: 402 `not_subscribed`, "
+            "`subscription_suspended`; 403 `policy_disabled`, `no_license`, `license_queued`, "
+            "`engine_size_not_allowed`, `gpu_not_allowed`, `idle_timeout_out_of_bounds`; 409 "
+            "`session_already_running`; 402 `no_allowance`, `on_demand_limit_reached`. "
+            "With `?dry_run=true` the answer is 200 and says what would happen."
+        ),
+        request=NewSession,
+        responses={
+            201: ReportedShape,
+            200: OpenApiResponse(PreviewShape, "What would happen (`dry_run`)."),
+        },
+        examples=[
+            OpenApiExample(
+                "From the command line",
+                {"organization": "acme", "client": {"kind": "cli", "version": "1.0"}},
+                request_only=True,
+            )
+        ],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        body = self.body(NewSession)
+        organization = self.place(body.pop("organization")).organization
+        wish = StartRequest(**body)
+        if self.query.get("dry_run"):
+            return Response(self._preview(organization, wish))
+        session = services.start(
+            actor=self.actor,
+            at=self.at,
+            person=self.person,
+            organization=organization,
+            request=wish,
+        )
+        value = session_json(view_by_id(session.pk, max(self.at, session.created_at)))
+        value["next_report_seconds"] = next_report_seconds(session)
+        location = request.build_absolute_uri(f"{request.path}/{session.pk}")
+        return Response(value, status=201, headers={"Location": location})
+
+    def _preview(self, organization: Any, wish: StartRequest) -> dict[str, Any]:
+        value: dict[str, Any] = dict.fromkeys(PreviewShape().fields)
+        try:
+            found = services.preview_start(
+                at=self.at, person=self.person, organization=organization, request=wish
+            )
+        except Refusal as refusal:
+            if refusal.status == 400:
+                raise
+            told = problem(refusal.status, refusal.code, refusal.sentence, refusal.extra)
+            return {**value, "would_start": False, "refusal": told}
+        names = set(value) - {"would_start", "refusal"}
+        return {**value, "would_start": True, **{name: getattr(found, name) for name in names}}
+
+
+def _session_key(cursor: Cursor) -> SessionKey:
+    running, created, identifier, _as_of = cursor.key
+    return SessionKey(bool(running), from_seconds(created), uuid.UUID(identifier))
+
+
+def _cursor(key: SessionKey | None, as_of: int, *, backwards: bool) -> Cursor | None:
+    if key is None:
+        return None
+    parts = (int(key.running), to_seconds(key.created_at), str(key.id), as_of)
+    return Cursor(parts, backwards=backwards)
+
+
+def _page(page: SessionPage, as_of: int) -> Page:
+    return Page(
+        rows=page.rows,
+        next=_cursor(page.last, as_of, backwards=False) if page.has_next else None,
+        previous=_cursor(page.first, as_of, backwards=True) if page.has_previous else None,
+    )
+
+
+def tag_of(view: SessionView) -> str:
+    return f"{view.id}.{view.version}"
+
+
+class SessionDetailView(SessionsAccess):
+    tag = "sessions"
+    operation_ids = {"GET": "get_session"}
+    scopes = {"GET": SEE}
+    queries = {"GET": WaitQuery}
+
+    @extend_schema(
+        summary="A session",
+        description="`?wait=30&etag=…` holds the answer until its tag is another one.",
+        responses=SessionShape,
+    )
+    def get(self, request: Request, session_id: uuid.UUID) -> Response:
+        session, _membership = self.found(session_id)
+        view = self._waited(view_by_id(session.pk, self.at))
+        return self.tagged(session_json(view), tag_of(view))
+
+    def _waited(self, view: SessionView) -> SessionView:
+        """Look each second, without holding a connection, until the tag changes or time is up."""
+        known = self.query.get("etag")
+        until = time.monotonic() + self.query.get("wait", 0)
+        while known in (etags.weak(tag_of(view)), _strong(view)) and time.monotonic() < until:
+            if not connection.in_atomic_block:
+                connection.close()
+            time.sleep(1)
+            view = view_by_id(view.id, cut_to_second(timezone.now()))
+        return view
+
+
+def _strong(view: SessionView) -> str:
+    """The tag without `W/`, as a client may have cut it."""
+    return etags.weak(tag_of(view)).removeprefix("W/")
+
+
+class SessionPostView(SessionsAccess):
+    """The session's user does something to it; the answer is the session."""
+
+    tag = "sessions"
+    scopes = {"POST": OWN}
+    refusals = {"POST": (409, 410)}
+
+    def answer(self, session: Session) -> Response:
+        view = view_by_id(session.pk, self.at)
+        return Response(session_json(view), headers={"ETag": etags.weak(tag_of(view))})
+
+
+class ActivityView(SessionPostView):
+    operation_ids = {"POST": "report_activity"}
+
+    @extend_schema(
+        summary="Report activity",
+        description=(
+            "409 `session_not_ready` before the engine answers, 410 `session_ended` after the "
+            "end. A report with nothing running, building or called is no activity."
+        ),
+        request=ActivityShape,
+        responses=ReportedShape,
+        examples=[
+            OpenApiExample(
+                "One container runs",
+                {
+                    "sequence": 7,
+                    "running_containers": 1,
+                    "api_calls": 2,
+                    "containers": [
+                        {
+                            "id": "f2b1d0c4e6a8",
+                            "name": "web",
+                            "image": "nginx:1.27",
+                            "started_at": "2026-11-24T09:30:00Z",
+                            "exited_at": None,
+                            "exit_code": None,
+                        }
+                    ],
+                    "samples": [
+                        {
+                            "at": "2026-11-24T09:30:10Z",
+                            "cpu_percent": 12.5,
+                            "memory_bytes": 73400320,
+                            "network_rx_bytes": 1200,
+                            "network_tx_bytes": 800,
+                        }
+                    ],
+                },
+                request_only=True,
+            )
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        session = self.own(session_id)
+        shape = ActivityShape(data=request.data)
+        shape.is_valid(raise_exception=True)
+        services.report(actor=self.actor, at=self.at, session=session, report=shape.validated_data)
+        response = self.answer(session)
+        response.data["next_report_seconds"] = next_report_seconds(session)
+        return response
+
+
+class PromptView(SessionPostView):
+    operation_ids = {"POST": "answer_prompt"}
+
+    @extend_schema(
+        summary="Answer the prompt",
+        description="`stay` is activity; `idle` makes the session idle at once.",
+        request=AnswerShape,
+        responses=SessionShape,
+        examples=[OpenApiExample("Go on", {"answer": "stay"}, request_only=True)],
+    )
+    @idempotent
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        session = self.own(session_id)
+        body = self.body(AnswerShape)
+        services.answer_prompt(actor=self.actor, at=self.at, session=session, answer=body["answer"])
+        return self.answer(session)
+
+
+class StopView(SessionPostView):
+    operation_ids = {"POST": "stop_session"}
+    scopes = {"POST": (Scope.SESSIONS, Scope.ORG_WRITE)}
+    others_scopes = (Scope.ORG_WRITE,)
+    refusals = {"POST": (409,)}
+
+    @extend_schema(
+        summary="Stop a session",
+        description="Its user may, and an owner. One that has ended stays as it is.",
+        request=None,
+        responses=SessionShape,
+    )
+    @idempotent
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        session, membership = self.found(session_id)
+        services.stop(actor=self.actor, at=self.at, session=session, membership=membership)
+        return self.answer(session)
+
+
+class StopAllView(SessionsAccess):
+    tag = "sessions"
+    operation_ids = {"POST": "stop_all_sessions"}
+    scopes = {"POST": (Scope.ORG_WRITE,)}
+
+    @extend_schema(
+        summary="Stop every session of the organization", request=None, responses=StoppedShape
+    )
+    @idempotent
+    def post(self, request: Request, slug: str) -> Response:
+        stopped = services.stop_all(
+            actor=self.actor, at=self.at, organization=self.owned(slug), person=self.person
+        )
+        return Response({"stopped": stopped})
+
+
+class InsightsView(SessionsAccess):
+    tag = "sessions"
+    operation_ids = {"GET": "get_insights"}
+    scopes = {"GET": SEE}
+
+    @extend_schema(summary="What a session did", responses=InsightsShape)
+    def get(self, request: Request, session_id: uuid.UUID) -> Response:
+        session, _membership = self.found(session_id)
+        return Response(insights_json(insights(session, self.at)))
+
+
+class SessionsCSVView(SessionsAccess):
+    tag = "sessions"
+    operation_ids = {"GET": "download_sessions"}
+    renderer_classes = [CSVRenderer, JSONRenderer]
+    scopes = {"GET": SEE}
+    organization_tokens = ("GET",)
+    queries = {"GET": CSVQuery}
+
+    @extend_schema(
+        summary="Sessions as CSV",
+        description="Streamed; the same filters as the list.",
+        responses={(200, "text/csv"): str},
+    )
+    def get(self, request: Request, slug: str) -> HttpResponseBase:
+        chosen = self.chosen(slug)
+        return csv_response(session_csv_rows(chosen, self.at), f"{slug}-sessions.csv")
