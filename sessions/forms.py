@@ -56,11 +56,17 @@ def _date(label: Any) -> forms.DateField:
 
 
 def _minutes(label: Any) -> forms.IntegerField:
-    return forms.IntegerField(label=label, required=False, min_value=0, max_value=MOST_MINUTES)
+    return forms.IntegerField(
+        label=label,
+        required=False,
+        min_value=0,
+        max_value=MOST_MINUTES,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
 
 
 class ActivityForm(forms.Form):
-    """`period` names a preset; `since` and `until` are days, both included.
+    """`period` names a preset; `since` and `until` are days, both included, and win over it.
 
     `choice` holds the answer once the form is valid.
     """
@@ -144,7 +150,7 @@ class ActivityForm(forms.Form):
     @staticmethod
     def period_key(values: Mapping[str, Any]) -> str:
         dated = bool(values.get("since") or values.get("until"))
-        return values.get("period") or ("custom" if dated else DEFAULT_PERIOD)
+        return "custom" if dated else values.get("period") or DEFAULT_PERIOD
 
     def _period(self, values: Mapping[str, Any]) -> Period | None:
         """Up to and including the present second, or to the last day that was named."""

@@ -1,9 +1,39 @@
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from offload_portal.pages import development, health, styleguide
+from offload_portal.pages import (
+    activity,
+    billing_urls,
+    development,
+    health,
+    home,
+    overview,
+    session,
+    styleguide,
+)
 
 app_name = "pages"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("organizations/", home.organizations, name="organizations"),
+    re_path(
+        # `new` is where one creates an organization.
+        r"^organizations/(?!new/)(?P<slug>[-a-zA-Z0-9_]+)/$",
+        overview.overview,
+        name="overview",
+    ),
+    path("organizations/<slug:slug>/activity/", activity.activity, name="activity"),
+    path(
+        "organizations/<slug:slug>/activity/sessions.csv",
+        activity.activity_csv,
+        name="activity_csv",
+    ),
+    path("organizations/<slug:slug>/sessions/<uuid:id>/", session.session, name="session"),
+    path(
+        "organizations/<slug:slug>/sessions/<uuid:id>/stop/",
+        session.session_stop,
+        name="session_stop",
+    ),
+    path("", include(billing_urls)),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -43,6 +43,10 @@ class RunView:
     exit_code: int | None
 
     @property
+    def seconds(self) -> int:
+        return to_seconds(self.ended_at) - to_seconds(self.started_at)
+
+    @property
     def failed(self) -> bool:
         return self.exit_code not in (None, 0)
 

@@ -1,0 +1,123 @@
+"""The overview: may we work, who works now, what does it cost, what needs me."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from offload_portal.common.refusals import Refusal
+from offload_portal.pages import overview_needs as needs
+from offload_portal.pages import overview_numbers as numbers
+from offload_portal.pages.home import remember
+from offload_portal.pages.live import asked_part, live_page
+from orgs.frames import Frame, organization_page, person_of
+from orgs.selectors import first_steps, pool_of
+from sessions.charts import course_chart
+from sessions.selectors import SessionPage, SessionView, filter_for, session_page
+from sessions.services import StartPreview, preview_start
+from sessions.services.starting import StartRequest
+from usage.selectors import AllowanceView, allowance_of, use_by_day
+
+SHOWN = 12
+RECENT = 5
+ONE_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRow:
+    """A running session and whether the reader may stop it."""
+
+    session: SessionView
+    may_stop: bool
+
+
+@require_safe
+@live_page
+@organization_page("overview")
+def overview(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """Owners and editors see the organization, members their own work."""
+    chosen = filter_for(person_of(request), frame.organization.pk)
+    page = session_page(chosen, at=frame.at, as_of=frame.at, size=SHOWN)
+    context = frame.context(**_running(frame, page))
+    if asked_part(request) == "running":
+        return render(request, "pages/running.html", context)
+    remember(request, frame.organization.slug)
+    view = allowance_of(frame.organization, frame.at)
+    context |= {"allowance": view, "subscription": view.subscription}
+    context |= {"lasts": numbers.lasts_text(view)}
+    if not frame.membership.sees_everything:
+        context |= _own(request, frame, page)
+        return render(request, "pages/overview_member.html", context)
+    context |= _whole(frame, view, empty=not page.rows)
+    return render(request, "pages/overview.html", context)
+
+
+def _running(frame: Frame, page: SessionPage) -> dict[str, Any]:
+    """The first rows of the list are those that run; a full page may leave some out."""
+    rows = [
+        RunningRow(row, frame.is_owner or row.user_id == frame.membership.person_id)
+        for row in page.rows
+        if row.is_running
+    ]
+    more = page.has_next and page.last is not None and page.last.running
+    own = not frame.membership.sees_everything
+    return {"running": rows, "running_more": more, "shown": SHOWN, "own": own}
+
+
+def _whole(frame: Frame, view: AllowanceView, *, empty: bool) -> dict[str, Any]:
+    steps = first_steps(frame.organization)
+    context: dict[str, Any] = {
+        "needs": needs.needs_of(frame, view, steps, pool_of(frame.organization).queued),
+        "costs": numbers.costs_of(view),
+        "course": _course(frame, view),
+        "checklist": [],
+        "commands": [],
+    }
+    if empty and frame.is_owner:
+        items = needs.checklist_of(frame, view, steps)
+        # The list says what to do, so that nothing is asked for twice.
+        context |= {"checklist": items, "commands": _commands(frame), "needs": []}
+    return context
+
+
+def _commands(frame: Frame) -> list[tuple[str, str]]:
+    return needs.first_session_commands(settings.PORTAL_URL, frame.organization.slug)
+
+
+def _course(frame: Frame, view: AllowanceView) -> Any:
+    if view.period_start is None or view.period_end is None:
+        return course_chart((), view.figures, timezone.localdate(frame.at))
+    until = min(view.period_end, frame.at + ONE_SECOND)
+    days = use_by_day(frame.organization.pk, view.period_start, until, frame.zone)
+    return course_chart(days, view.figures, timezone.localtime(view.period_end).date())
+
+
+def _own(request: HttpRequest, frame: Frame, page: SessionPage) -> dict[str, Any]:
+    """May I start, and if not, why and whom to ask; and what I did lately."""
+    preview, refusal = _may_start(request, frame)
+    recent = [row for row in page.rows if not row.is_running][:RECENT]
+    return {
+        "preview": preview,
+        "refusal": refusal,
+        "whom": refusal.extra.get("contacts", ()) if refusal else (),
+        "recent": recent,
+        "commands": _commands(frame),
+    }
+
+
+def _may_start(request: HttpRequest, frame: Frame) -> tuple[StartPreview | None, Refusal | None]:
+    try:
+        preview = preview_start(
+            at=frame.at,
+            person=person_of(request),
+            organization=frame.organization,
+            request=StartRequest(),
+        )
+    except Refusal as refusal:
+        return None, refusal
+    return preview, None

@@ -1,0 +1,192 @@
+"""What waits for an owner, and the first steps of a new organization."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from offload_portal.pages.overview_numbers import day_text
+from orgs.frames import Frame
+from orgs.selectors import FirstSteps
+from usage.enums import OnDemand, SubscriptionState
+from usage.models import Subscription
+from usage.selectors import AllowanceView
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing to do: `kind` is notice, warning or danger; owners get the step as a link."""
+
+    kind: str
+    title: str
+    text: str
+    url: str
+    label: str
+
+
+def needs_of(frame: Frame, view: AllowanceView, steps: FirstSteps, queued: int) -> list[Need]:
+    """The most urgent first."""
+    found = [
+        *_of_subscription(frame, view.subscription),
+        *_of_allowance(frame, view),
+        *_of_people(frame, view.subscription, steps, queued),
+    ]
+    order = {"danger": 0, "warning": 1, "notice": 2}
+    return sorted(found, key=lambda need: order[need.kind])
+
+
+def _to(frame: Frame, name: str) -> str:
+    return reverse(name, args=[frame.organization.slug])
+
+
+def _of_subscription(frame: Frame, subscription: Subscription | None) -> list[Need]:
+    billing = _to(frame, "pages:billing")
+    if subscription is None:
+        title = _("There is no subscription, so nobody can start a session")
+        text = _("A plan brings licenses and committed compute time. The trial needs no card.")
+        return [Need("danger", title, text, _to(frame, "pages:subscribe"), _("Choose a plan"))]
+    if subscription.state == SubscriptionState.SUSPENDED:
+        title = _("The subscription is suspended")
+        text = _("No session starts until what is due has been paid.")
+        return [Need("danger", title, text, billing, _("See what is due"))]
+    if subscription.state == SubscriptionState.PAST_DUE:
+        title = _("A payment is due")
+        text = _("Sessions still start; they stop when the days of grace are over.")
+        return [Need("warning", title, text, billing, _("See what is due"))]
+    if subscription.ends_at is not None:
+        trial = subscription.is_trial
+        title = _("The trial ends on %(day)s") if trial else _("The subscription ends on %(day)s")
+        text = _("Sessions that run then will end, and none will start.")
+        label = _("Choose a plan") if trial else _("See the subscription")
+        return [
+            Need("notice", title % {"day": day_text(subscription.ends_at)}, text, billing, label)
+        ]
+    return []
+
+
+def _of_allowance(frame: Frame, view: AllowanceView) -> list[Need]:
+    if view.subscription is None or view.left_compute_seconds is None:
+        return []
+    limits = _to(frame, "pages:limits")
+    if view.left_compute_seconds == 0:
+        off = view.on_demand_mode == OnDemand.OFF
+        title = _("Compute time is used up; new sessions are refused")
+        text = (
+            _("On-demand usage is off. Switch it on, or buy a top-up.")
+            if off
+            else _("On-demand usage has come to its monthly limit. Raise it, or buy a top-up.")
+        )
+        return [Need("danger", title, text, limits, _("On-demand usage"))]
+    if view.forecast_at is not None:
+        title = _("Compute time runs out about %(day)s at the present pace") % {
+            "day": day_text(view.forecast_at)
+        }
+        text = _("Running sessions end in that second, and new ones are refused.")
+        return [Need("warning", title, text, limits, _("On-demand usage"))]
+    return []
+
+
+def _of_people(
+    frame: Frame, subscription: Subscription | None, steps: FirstSteps, queued: int
+) -> list[Need]:
+    found = []
+    if queued:
+        title = ngettext(
+            "%(count)s member waits for a license",
+            "%(count)s members wait for a license",
+            queued,
+        ) % {"count": queued}
+        text = _("They move up as licenses come free, in order of grant.")
+        found.append(Need("warning", title, text, _to(frame, "orgs:access"), _("See who waits")))
+    elif subscription is not None and not steps.licenses_held:
+        title = _("Nobody has access to Offload yet")
+        text = _("The subscription's licenses are free: grant access to all or to some members.")
+        found.append(Need("warning", title, text, _to(frame, "orgs:access"), _("Grant access")))
+    if steps.open_invitations:
+        title = ngettext(
+            "%(count)s invitation was not accepted yet",
+            "%(count)s invitations were not accepted yet",
+            steps.open_invitations,
+        ) % {"count": steps.open_invitations}
+        text = _("You can send them again, or take them back.")
+        members = _to(frame, "orgs:members")
+        found.append(Need("notice", title, text, members, _("See invitations")))
+    return found
+
+
+def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[dict[str, Any]]:
+    """From an empty organization to a first session, in the order in which it works."""
+    return [
+        {
+            "title": _("Subscribe"),
+            "text": _("A plan brings licenses and committed compute time; the trial is free."),
+            "done": view.subscription is not None,
+            "url": _to(frame, "pages:subscribe"),
+            "label": _("Choose a plan"),
+            "command": "",
+        },
+        {
+            "title": _("Invite your colleagues"),
+            "text": _("By e-mail, one or a thousand. You can begin alone and do it later."),
+            "done": steps.members_invited,
+            "url": _to(frame, "orgs:invite"),
+            "label": _("Invite people"),
+            "command": "",
+        },
+        {
+            "title": _("Grant access"),
+            "text": _("To all members or to those you select, yourself included."),
+            "done": steps.access_granted,
+            "url": _to(frame, "orgs:access"),
+            "label": _("Grant access"),
+            "command": "",
+        },
+        {
+            "title": _("Decide about on-demand usage"),
+            "text": _(
+                "Off: sessions end when the committed time is used up. With a monthly limit they "
+                "go on, and no bill is ever higher than that."
+            ),
+            "done": view.on_demand_mode != OnDemand.OFF,
+            "url": _to(frame, "pages:limits"),
+            "label": _("Set a limit"),
+            "command": "",
+        },
+        {
+            "title": _("Start a first session"),
+            "text": _("The commands below do it from a terminal. It will stand here at once."),
+            "done": False,
+            "url": reverse("orgs:tokens"),
+            "label": _("Create a token"),
+            "command": "",
+        },
+    ]
+
+
+def next_step(items: Sequence[dict[str, Any]]) -> int:
+    """How many are done."""
+    return sum(1 for item in items if item["done"])
+
+
+def first_session_commands(portal_url: str, slug: str) -> list[tuple[str, str]]:
+    """Exact commands, each with what it does; a shell and curl are all they need."""
+    api = f"{portal_url.rstrip('/')}/api/v1"
+    head = '-H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"'
+    start = (
+        f'SESSION=$(curl -fsS {head} -d \'{{"organization": "{slug}"}}\' {api}/sessions'
+        ' | grep -o \'"id": *"[^"]*"\' | head -n 1 | cut -d \'"\' -f 4); echo $SESSION'
+    )
+    report = (
+        f'curl -fsS {head} -d \'{{"sequence": 1, "running_containers": 1}}\''
+        f" {api}/sessions/$SESSION/activity"
+    )
+    stop = f"curl -fsS -X POST {head} {api}/sessions/$SESSION/stop"
+    return [
+        (_("Keep your token for the commands that follow"), "read -rs TOKEN && export TOKEN"),
+        (_("Start a session and keep its identifier"), start),
+        (_("Report that a container runs: the session is active, and billed"), report),
+        (_("Stop it: it is billed up to that second"), stop),
+    ]

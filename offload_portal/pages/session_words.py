@@ -1,0 +1,92 @@
+"""Sentences about a session: what keeps it alive, why it ended, what stopping it loses."""
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from offload_portal.common.display import duration_text
+from sessions.models import Session
+from sessions.selectors import Insights, SessionView
+
+ENDED = {
+    "stopped": gettext_lazy("Its user stopped it."),
+    "stopped_by_owner": gettext_lazy("An owner of the organization stopped it."),
+    "allowance_exhausted": gettext_lazy(
+        "The organization's compute time was used up, so every running session ended."
+    ),
+    "cap_reached": gettext_lazy("The cap of its user was reached."),
+    "access_revoked": gettext_lazy("Its user lost access to Offload."),
+    "subscription_ended": gettext_lazy("The organization's subscription ended or was suspended."),
+    "engine_lost": gettext_lazy(
+        "The engine was lost. What was billed since it was last seen was given back."
+    ),
+}
+EVENTS = {
+    "created": gettext_lazy("Started"),
+    "ready": gettext_lazy("Engine ready"),
+    "first_activity": gettext_lazy("First activity; billing begins"),
+    "idle": gettext_lazy("Idle"),
+    "resumed": gettext_lazy("Resumed; the gap is billed"),
+    "container_failed": gettext_lazy("Container failed"),
+    "ended": gettext_lazy("Ended"),
+}
+KEPT_ALIVE = {
+    "running_containers": gettext_lazy("running containers"),
+    "active_builds": gettext_lazy("a running build"),
+    "api_calls": gettext_lazy("calls to the Docker API"),
+}
+
+
+def why(session: Session, view: SessionView, kept_alive_by: Sequence[str]) -> str:
+    """One sentence: why it is in the state that it is in, and what comes next."""
+    if view.state == "starting":
+        return _("Waiting for the engine. Without an answer it fails in %(left)s.") % {
+            "left": duration_text(view.seconds_until_end)
+        }
+    if view.state == "active":
+        things = _(" and ").join(str(KEPT_ALIVE[word]) for word in kept_alive_by)
+        return _("Kept alive by %(things)s. Without more activity it is idle in %(left)s.") % {
+            "things": things or KEPT_ALIVE["api_calls"],
+            "left": duration_text(view.seconds_until_idle),
+        }
+    if view.state == "idle":
+        return _("Nothing runs. It ends in %(left)s unless something does.") % {
+            "left": duration_text(view.seconds_until_end)
+        }
+    return why_ended(session, view)
+
+
+def why_ended(session: Session, view: SessionView) -> str:
+    if view.end_reason == "idle":
+        return _("It was idle for %(length)s, so it ended by itself.") % {
+            "length": duration_text(session.idle_end_seconds)
+        }
+    if view.end_reason == "session_length":
+        return _("It reached the longest session that the policy allows, %(length)s.") % {
+            "length": duration_text(session.longest_seconds)
+        }
+    if view.end_reason == "failed":
+        return view.failure or _("The engine did not answer within %(length)s.") % {
+            "length": duration_text(session.start_timeout_seconds)
+        }
+    return str(ENDED.get(view.end_reason or "", ""))
+
+
+def losses(insights: Insights) -> list[str]:
+    """What goes with the engine when the session is stopped now."""
+    running = [run for run in insights.runs if run.exited_at is None]
+    found = []
+    if running:
+        found.append(
+            ngettext(
+                "%(count)s container that was running when last seen",
+                "%(count)s containers that were running when last seen",
+                len(running),
+            )
+            % {"count": len(running)}
+        )
+    if "active_builds" in insights.kept_alive_by:
+        found.append(_("the build that is running"))
+    found.append(_("every image and volume on the engine that was not pushed or copied"))
+    return found
