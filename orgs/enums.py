@@ -35,6 +35,14 @@ class OffloadSwitch(models.TextChoices):
     USER_DEFINED = "user_defined", _("User defined")
 
 
+class EngineSizeName(models.TextChoices):
+    """Engine sizes that a policy may allow; `usage.rates` has their multipliers (rule 16)."""
+
+    STANDARD = "standard", _("Standard: 4 vCPU, 8 GiB")
+    LARGE = "large", _("Large: 8 vCPU, 16 GiB, counts double")
+    GPU = "gpu", _("GPU: 4 vCPU, 16 GiB, one GPU, counts six times")
+
+
 class TokenKind(models.TextChoices):
     PERSONAL = "personal", _("Personal")
     ORGANIZATION = "organization", _("Organization")

@@ -1,16 +1,39 @@
-"""Addresses of people, organizations and access. An address outside the list is a 404."""
+"""Addresses of people, organizations and access."""
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import path
+
+from orgs.views import access, account, audit, invitations, members, organizations, policy
 
 app_name = "orgs"
 
-
-def soon(request: HttpRequest, **_: object) -> HttpResponse:
-    return HttpResponse()
-
-
+HERE = "organizations/<slug:slug>"
 urlpatterns = [
-    path("invitations/<str:token>/", soon, name="accept_invitation"),
-    path("organizations/<slug:slug>/access/", soon, name="access"),
+    path("organizations/new/", organizations.create, name="create"),
+    path(f"{HERE}/settings/", organizations.settings, name="settings"),
+    path(f"{HERE}/members/", members.members, name="members"),
+    path(f"{HERE}/members/invite/", invitations.invite, name="invite"),
+    path(f"{HERE}/members/invitations/", invitations.invitations, name="invitations"),
+    path(
+        f"{HERE}/members/invitations/<uuid:invitation_id>/resend/",
+        invitations.resend,
+        name="resend_invitation",
+    ),
+    path(
+        f"{HERE}/members/invitations/<uuid:invitation_id>/revoke/",
+        invitations.revoke,
+        name="revoke_invitation",
+    ),
+    path(f"{HERE}/members/<uuid:person_id>/", members.member, name="member"),
+    path(f"{HERE}/members/<uuid:person_id>/role/", members.change_role, name="change_role"),
+    path(f"{HERE}/members/<uuid:person_id>/remove/", members.remove, name="remove_member"),
+    path(f"{HERE}/access/", access.access, name="access"),
+    path(f"{HERE}/access/all/", access.give_to_all, name="give_to_all"),
+    path(f"{HERE}/access/selected/", access.select_members, name="select_members"),
+    path(f"{HERE}/access/give/", access.give, name="give_access"),
+    path(f"{HERE}/access/take/", access.take, name="take_access"),
+    path(f"{HERE}/policy/", policy.policy, name="policy"),
+    path(f"{HERE}/audit/", audit.audit, name="audit"),
+    path("invitations/open/", invitations.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitations.follow, name="accept_invitation"),
+    path("account/me/", account.account, name="account"),
 ]

@@ -18,6 +18,7 @@ from orgs.selectors.access import (
     standing,
     who_loses,
 )
+from orgs.selectors.audit import AuditFilter, AuditPage, AuditRow, audit_actors, audit_page
 from orgs.selectors.members import (
     FirstSteps,
     MemberFilter,
@@ -40,6 +41,9 @@ from orgs.selectors.policies import PolicyTerms, policy_terms
 
 __all__ = [
     "AccessOverview",
+    "AuditFilter",
+    "AuditPage",
+    "AuditRow",
     "Contact",
     "FirstSteps",
     "Grant",
@@ -56,6 +60,8 @@ __all__ = [
     "Standing",
     "Viewer",
     "access_overview",
+    "audit_actors",
+    "audit_page",
     "contacts",
     "find_organization",
     "first_loss",

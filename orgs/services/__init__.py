@@ -22,6 +22,7 @@ from orgs.services.invitations import (
 from orgs.services.licensing import Settled
 from orgs.services.members import change_role, leave, remove_member
 from orgs.services.organizations import create_organization, update_organization
+from orgs.services.people import update_person
 from orgs.services.policies import PolicyChange, update_policy
 
 __all__ = [
@@ -47,5 +48,6 @@ __all__ = [
     "revoke_team",
     "set_license_pool",
     "update_organization",
+    "update_person",
     "update_policy",
 ]

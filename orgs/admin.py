@@ -1,0 +1,84 @@
+"""The operators' pages: they look, and change little. What has a rule goes through a service."""
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from orgs.models import AuditEntry, Membership, Organization, Person
+
+# Operators sign in as everyone does: with the second factor, and slowed down when they guess.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_header = admin.site.site_title = _("Offload Portal, operators")
+admin.site.index_title = _("What there is")
+
+
+class LookOnly(admin.ModelAdmin[Any]):
+    """Lists and pages without buttons that change."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class MembershipInline(admin.TabularInline[Membership, Organization]):
+    model = Membership
+    fields = readonly_fields = ["person", "role", "joined_at"]
+    extra = 0
+    can_delete = False
+    ordering = ["joined_at", "id"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Person)
+class PersonAdmin(admin.ModelAdmin[Person]):
+    """Only what an operator decides: whether someone may sign in, and who is an operator."""
+
+    list_display = ["email", "name", "is_active", "is_staff", "joined_at", "last_login"]
+    list_filter = ["is_active", "is_staff"]
+    search_fields = ["email", "name"]
+    ordering = ["-joined_at", "-id"]
+    fields = ["email", "name", "language", "zone", "is_active", "is_staff", "joined_at"]
+    readonly_fields = ["email", "name", "language", "zone", "joined_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Organization)
+class OrganizationAdmin(LookOnly):
+    list_display = ["name", "slug", "zone", "licenses", "licenses_held", "created_at"]
+    search_fields = ["name", "slug"]
+    ordering = ["-created_at", "-id"]
+    inlines = [MembershipInline]
+
+
+@admin.register(Membership)
+class MembershipAdmin(LookOnly):
+    list_display = ["person", "organization", "role", "joined_at"]
+    list_filter = ["role"]
+    list_select_related = ["person", "organization"]
+    search_fields = ["person__email", "person__name", "organization__slug"]
+    ordering = ["-joined_at", "-id"]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(LookOnly):
+    list_display = ["at", "event", "organization_id", "actor_id", "subject_kind", "origin"]
+    list_filter = ["event"]
+    search_fields = ["=organization_id", "=actor_id", "=subject_id"]
+    ordering = ["-at", "-id"]
+    show_full_result_count = False

@@ -1,0 +1,1 @@
+"""Pages of people, organizations and access: parse, one call, render."""

@@ -1,0 +1,218 @@
+"""Inviting, and following an invitation's link."""
+
+import uuid
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from offload_portal.common.actors import Actor
+from offload_portal.common.periods import cut_to_second
+from offload_portal.common.refusals import Refusal
+from orgs import services
+from orgs.forms import InviteForm, blame
+from orgs.frames import OWNERS, SEERS, Frame, organization_page
+from orgs.models import Membership, Person
+from orgs.policies import check_can_change_people
+from orgs.selectors.invitations import (
+    InvitationOffer,
+    Mark,
+    Review,
+    offer_of,
+    open_invitations,
+    review_invitations,
+    split_addresses,
+)
+from orgs.services.invitations import is_address_of, unknown_link
+from orgs.views.hints import why_not
+
+KEPT_TOKEN = "invitation_token"  # noqa: S105  # the name of a place in the session
+
+
+@organization_page("members", roles=SEERS)
+def invitations(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """Those who were invited and have not answered."""
+    context = frame.context(
+        rows=open_invitations(frame.organization, frame.at),
+        member_count=Membership.objects.filter(organization=frame.organization).count(),
+        hint=why_not(check_can_change_people, frame),
+    )
+    return render(request, "orgs/invitations.html", context)
+
+
+@organization_page("members", roles=OWNERS)
+def invite(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """Type or paste, see what would happen with each address, then send."""
+    form = InviteForm(request.POST or None)
+    review = None
+    if request.method == "POST" and form.is_valid():
+        step = request.POST.get("step", "review")
+        try:
+            addresses = split_addresses(form.cleaned_data["emails"])
+            review = review_invitations(frame.organization, addresses, frame.at)
+            if step == "send" and review.new:
+                return _sent(request, frame, form, addresses)
+        except Refusal as refusal:
+            blame(form, refusal)
+    if step_back(request):
+        review = None
+    context = frame.context(form=form, review=review, groups=_groups(review))
+    return render(request, "orgs/invite.html", context, status=400 if form.errors else 200)
+
+
+def step_back(request: HttpRequest) -> bool:
+    return request.POST.get("step") == "edit"
+
+
+def _groups(review: Review | None) -> list[dict[str, Any]]:
+    """The review by what would happen, those to be invited first."""
+    titles = {
+        Mark.NEW: (_("Will be invited"), "good"),
+        Mark.INVALID: (_("Not an e-mail address"), "danger"),
+        Mark.DUPLICATE: (_("Typed more than once"), "neutral"),
+        Mark.MEMBER: (_("Members already"), "neutral"),
+        Mark.INVITED: (_("Invited already"), "neutral"),
+    }
+    lines = review.lines if review else ()
+    return [
+        {"mark": mark, "title": title, "kind": kind, "emails": emails}
+        for mark, (title, kind) in titles.items()
+        if (emails := [line.email for line in lines if line.mark == mark])
+    ]
+
+
+def _sent(
+    request: HttpRequest, frame: Frame, form: InviteForm, addresses: tuple[str, ...]
+) -> HttpResponse:
+    done = services.invite(
+        actor=frame.actor,
+        at=frame.at,
+        organization=frame.organization,
+        emails=addresses,
+        role=form.cleaned_data["role"],
+    )
+    count = len(done.sent)
+    sentence = ngettext("%(count)s invitation is sent.", "%(count)s invitations are sent.", count)
+    messages.success(request, sentence % {"count": f"{count:,}"})
+    return redirect("orgs:invitations", frame.organization.slug)
+
+
+@require_POST
+@organization_page("members")
+def resend(request: HttpRequest, frame: Frame, invitation_id: uuid.UUID) -> HttpResponse:
+    sent = services.resend_invitation(
+        actor=frame.actor,
+        at=frame.at,
+        organization=frame.organization,
+        invitation_id=invitation_id,
+    )
+    sentence = _("%(email)s has a new link; the one before no longer works.")
+    messages.success(request, sentence % {"email": sent.invitation.email})
+    return redirect("orgs:invitations", frame.organization.slug)
+
+
+@require_POST
+@organization_page("members")
+def revoke(request: HttpRequest, frame: Frame, invitation_id: uuid.UUID) -> HttpResponse:
+    taken = services.revoke_invitation(
+        actor=frame.actor,
+        at=frame.at,
+        organization=frame.organization,
+        invitation_id=invitation_id,
+    )
+    sentence = _("The invitation of %(email)s is taken back; its link no longer works.")
+    messages.success(request, sentence % {"email": taken.email})
+    return redirect("orgs:invitations", frame.organization.slug)
+
+
+def follow(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep the link's secret in the session and go to an address without it.
+
+    So it stands in no Referer, no history of the pages after it, and in no log of a refusal.
+    """
+    request.session[KEPT_TOKEN] = token
+    response = redirect("orgs:invitation")
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def invitation(request: HttpRequest) -> HttpResponse:
+    """What the link offers: join, or first sign in or up with the invited address."""
+    at = cut_to_second(timezone.now())
+    token = str(request.session.get(KEPT_TOKEN, ""))
+    offer = offer_of(token, at)
+    if request.method == "POST" and isinstance(request.user, Person):
+        return _accepted(request, token, request.user, offer)
+    if offer is None:
+        return _refused(request, unknown_link(), None)
+    if isinstance(request.user, Person):
+        return _offered(request, offer, request.user)
+    return _offered_outside(request, offer)
+
+
+def _accepted(
+    request: HttpRequest, token: str, person: Person, offer: InvitationOffer | None
+) -> HttpResponse:
+    at = cut_to_second(timezone.now())
+    actor = Actor(person.pk, str(request.META.get("REMOTE_ADDR", "")))
+    try:
+        joined = services.accept_invitation(actor=actor, at=at, token=token, person=person)
+    except Refusal as refusal:
+        return _refused(request, refusal, offer)
+    request.session.pop(KEPT_TOKEN, None)
+    name = joined.organization.name
+    messages.success(request, _("You are a member of %(organization)s.") % {"organization": name})
+    return redirect("pages:overview", joined.organization.slug)
+
+
+def _offered(request: HttpRequest, offer: InvitationOffer, person: Person) -> HttpResponse:
+    if offer.state == "used" and _belongs(person, offer.slug):
+        return redirect("pages:overview", offer.slug)
+    context = {
+        "offer": offer,
+        "matches": is_address_of(offer.email, person),
+        "role": _role_sentence(offer.role),
+    }
+    return render(request, "orgs/invitation.html", context)
+
+
+def _offered_outside(request: HttpRequest, offer: InvitationOffer) -> HttpResponse:
+    """Whoever opened the link has the mailbox: signing up with its address confirms it."""
+    if offer.state == "open":
+        get_adapter().stash_verified_email(request, offer.email)
+    back = urlencode({"next": reverse("orgs:invitation")})
+    sign_up = urlencode({"next": reverse("orgs:invitation"), "email": offer.email})
+    context = {
+        "offer": offer,
+        "matches": False,
+        "role": _role_sentence(offer.role),
+        "sign_in_url": f"{reverse('account_login')}?{back}",
+        "sign_up_url": f"{reverse('account_signup')}?{sign_up}",
+    }
+    return render(request, "orgs/invitation.html", context)
+
+
+def _belongs(person: Person, slug: str) -> bool:
+    return Membership.objects.filter(person=person, organization__slug=slug).exists()
+
+
+def _role_sentence(role: str) -> str:
+    sentences = {
+        "owner": _("You will be an owner: you change people, access, billing and policy."),
+        "editor": _("You will be an editor: you see everything of the organization."),
+        "member": _("You will be a member: you see yourself and your own sessions."),
+    }
+    return sentences.get(role, "")
+
+
+def _refused(request: HttpRequest, refusal: Refusal, offer: InvitationOffer | None) -> HttpResponse:
+    context = {"refusal": refusal, "offer": offer, "matches": False, "role": ""}
+    return render(request, "orgs/invitation.html", context, status=refusal.status)

@@ -1,0 +1,64 @@
+"""The client policy."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from offload_portal.common.refusals import Refusal
+from orgs import services
+from orgs.enums import OffloadSwitch
+from orgs.forms import PolicyForm, blame
+from orgs.frames import SEERS, Frame, organization_page
+from orgs.policies import check_can_change_policy
+from orgs.selectors import PolicyTerms, policy_terms, pool_of
+from orgs.views.hints import why_not
+
+
+@organization_page("policy", roles=SEERS)
+def policy(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """Owners change it; switching Offload off asks once more, with what it ends."""
+    terms = policy_terms(frame.organization)
+    form = PolicyForm(request.POST or None, initial=PolicyForm.initial_of(terms))
+    ask = False
+    if request.method == "POST" and form.is_valid():
+        ask = _switches_off(form, terms) and not form.cleaned_data["confirm"]
+        if not ask and _saved(request, frame, form):
+            return redirect("orgs:policy", frame.organization.slug)
+    context = frame.context(
+        form=form,
+        terms=terms,
+        ask=ask,
+        holders=pool_of(frame.organization).held,
+        hint=why_not(check_can_change_policy, frame),
+    )
+    return render(request, "orgs/policy.html", context, status=400 if form.errors else 200)
+
+
+def _switches_off(form: PolicyForm, terms: PolicyTerms) -> bool:
+    off = OffloadSwitch.ALWAYS_DISABLED
+    return bool(form.cleaned_data["offload"] == off != terms.offload)
+
+
+def _saved(request: HttpRequest, frame: Frame, form: PolicyForm) -> bool:
+    try:
+        services.update_policy(
+            actor=frame.actor,
+            at=frame.at,
+            organization=frame.organization,
+            change=form.change(),
+        )
+    except Refusal as refusal:
+        if refusal.status != 400:
+            raise
+        blame(form, _with_minutes(refusal))
+        return False
+    messages.success(request, _("The policy is saved. Clients fetch it within the hour."))
+    return True
+
+
+def _with_minutes(refusal: Refusal) -> Refusal:
+    """The form asks for minutes where the policy has seconds."""
+    renamed = {"longest_session_seconds": "longest_session_minutes"}
+    errors = {renamed.get(name, name): said for name, said in refusal.errors.items()}
+    return Refusal(refusal.code, refusal.sentence, refusal.status, errors=errors)
