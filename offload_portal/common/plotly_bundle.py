@@ -8,6 +8,7 @@ so they are read out of the very bundle that is served.
 
 import json
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -82,7 +83,8 @@ def _mark_of(source: Path) -> str:
 
 
 def _write(target: Path, content: str) -> None:
-    draft = target.with_suffix(target.suffix + ".new")
+    # Two threads or processes may write at once: each its own draft, and the last one stays.
+    draft = target.with_suffix(f"{target.suffix}.{uuid.uuid4().hex}")
     draft.write_text(content, encoding="utf-8")
     draft.replace(target)
 

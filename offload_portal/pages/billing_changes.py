@@ -7,11 +7,14 @@ its instant first (product.md rule 18).
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from offload_portal.common.display import duration_text
+from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from offload_portal.pages.billing import lasts_text
 from orgs.frames import OWNERS, SEERS, Frame, organization_page, role_missing
@@ -226,6 +229,7 @@ def limits(request: HttpRequest, frame: Frame) -> HttpResponse:
         lasts=lasts_text(view),
         subscription=subscription,
         history=limit_history(frame.organization, frame.at),
+        notice_seconds=settings.LIMIT_NOTICE_SECONDS,
     )
     return render(request, "billing/limits.html", context, status=_status(form))
 
@@ -261,8 +265,8 @@ def _set_limit(request: HttpRequest, frame: Frame, form: LimitForm, setting: Set
     if version is None:
         return False
     if version.effective_at > version.recorded_at:
-        minutes = int((version.effective_at - version.recorded_at).total_seconds()) // 60
-        text = _("On-demand usage changes in %(minutes)s minutes.") % {"minutes": minutes}
+        notice = to_seconds(version.effective_at) - to_seconds(version.recorded_at)
+        text = _("On-demand usage changes in %(notice)s.") % {"notice": duration_text(notice)}
         messages.warning(request, text)
     else:
         messages.success(request, _("On-demand usage is changed."))

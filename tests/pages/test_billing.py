@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from orgs.models import Organization, Person
 from tests import factories
@@ -47,6 +48,11 @@ def where(name: str, organization: Organization) -> str:
 
 def text_of(response: Any) -> str:
     return " ".join(response.content.decode().split())
+
+
+def only_text(response: Any) -> str:
+    """The page without its markup."""
+    return " ".join(strip_tags(response.content.decode()).split())
 
 
 def state_of(organization: Organization) -> tuple[object, ...]:
@@ -199,13 +205,6 @@ class TestSubscribing:
         assert where("subscribe", acme) in page
 
 
-def only_text(response: Any) -> str:
-    """The page without its markup."""
-    from django.utils.html import strip_tags
-
-    return " ".join(strip_tags(response.content.decode()).split())
-
-
 class TestCommitting:
     def test_the_price_comes_before_the_change(
         self, organization: Organization, owner: Person, client_of: SignIn
@@ -343,7 +342,7 @@ class TestLimits:
         done = client.post(
             where("limits", organization), {"mode": "off", "confirm": "yes"}, follow=True
         )
-        assert "On-demand usage changes in 10 minutes." in text_of(done)
+        assert "On-demand usage changes in 10 m." in text_of(done)
         assert "To come" in text_of(done)
         assert "is switched off at" in text_of(client.get(where("billing", organization)))
 
