@@ -215,6 +215,9 @@ USERSESSIONS_TRACK_ACTIVITY = False
 IDP_OIDC_ADAPTER = "orgs.oidc.OIDCAdapter"
 IDP_OIDC_PRIVATE_KEY = keys.kept_rsa_key(DATA_DIR / "oidc_key.pem", env.text("OIDC_KEY", ""))
 IDP_OIDC_USERINFO_ENDPOINT = None
+IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = 60 * 60 * 24 * 90
+# Typing a device's code and approving it count one each; an office shares an address.
+IDP_OIDC_RATE_LIMITS = {"device_user_code": "30/m/ip"}
 
 # --- Mail ------------------------------------------------------------------------------------
 

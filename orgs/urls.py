@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from orgs.views import access, account, audit, invitations, members, organizations, policy
+from orgs.views import (
+    access,
+    account,
+    audit,
+    identity,
+    invitations,
+    members,
+    organizations,
+    policy,
+)
 
 app_name = "orgs"
 
@@ -36,4 +45,9 @@ urlpatterns = [
     path("invitations/open/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.follow, name="accept_invitation"),
     path("account/me/", account.account, name="account"),
+    # In front of allauth's own views at these addresses.
+    path("identity/o/authorize", identity.AuthorizeView.as_view()),
+    path("identity/o/device", identity.DeviceView.as_view()),
+    path("identity/o/api/token", identity.PortalTokenView.as_view()),
+    path("identity/o/api/revoke", identity.PortalRevokeView.as_view()),
 ]
