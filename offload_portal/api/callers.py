@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
+from rest_framework.request import Request
 
 from offload_portal.common.refusals import Refusal
 
@@ -24,6 +25,14 @@ class Caller:
 
     def has_any(self, wanted: Iterable[str]) -> bool:
         return not self.scopes.isdisjoint(wanted)
+
+
+def caller_of(request: Request) -> Caller:
+    """Whose token it is; only behind authentication."""
+    caller: Any = request.auth
+    if not isinstance(caller, Caller):
+        raise TypeError("Nobody is signed in: the view needs IsAuthenticated.")
+    return caller
 
 
 def insufficient_scope(wanted: Iterable[str]) -> Refusal:

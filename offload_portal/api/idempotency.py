@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from offload_portal.api.callers import caller_of
 from offload_portal.api.models import KeptAnswer
 from offload_portal.common.refusals import Refusal
 
@@ -86,7 +87,7 @@ def fingerprint(request: Request) -> str:
 def _claim(request: Request, key: str, now: datetime) -> tuple[KeptAnswer, uuid.UUID]:
     """The row of the key with our claim on it, or with the answer that was kept."""
     claim, print_ = uuid.uuid4(), fingerprint(request)
-    caller = request.auth.name
+    caller = caller_of(request).name
     row = KeptAnswer(caller=caller, key=key, fingerprint=print_, claimed_at=now, claim=claim)
     KeptAnswer.objects.bulk_create([row], ignore_conflicts=True)
     kept = KeptAnswer.objects.get(caller=caller, key=key)

@@ -77,7 +77,7 @@ def _bad_cursor() -> Exception:
     )
 
 
-def page_body(request: Request, page: Page, purpose: str, results: Sequence[Any]) -> dict[str, Any]:
+def page_body(request: Request, page: Page, purpose: str, results: Any) -> dict[str, Any]:
     """The body of a page; the links keep the request's other parameters."""
     url = request.build_absolute_uri()
 

@@ -1,7 +1,7 @@
 """The OpenAPI document that the code generates, problems included."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -53,7 +53,8 @@ class PortalSchema(AutoSchema):
     """Adds what every operation has: its query, its key for retries, its problems."""
 
     def get_operation_id(self) -> str:
-        return str(self.view.operation_ids[self.method])
+        names: dict[str, str] = getattr(self.view, "operation_ids", {})
+        return names[self.method]
 
     def _get_serializer_name(self, serializer: Any, direction: str, *args: Any) -> str:
         name: str = super()._get_serializer_name(serializer, direction, *args)
@@ -99,10 +100,12 @@ class PortalSchema(AutoSchema):
             found |= {409, 422}
         return sorted(found)
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._problems():
-            known = self._get_response_for_code(
+            known = self._get_response_for_code(  # type: ignore[no-untyped-call]
                 ProblemShape, str(status), media_types=[PROBLEM_JSON], direction=direction
             )
             known["description"] = MEANINGS[status]
@@ -114,16 +117,18 @@ class PortalSchema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _number(self, field: Any, direction: str) -> dict[str, Any]:
-        meta = self._get_serializer_field_meta(field, direction)
+        meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
         return {"type": "number", "minimum": 0, "maximum": field.most, **meta}
 
-    def _map_serializer_field(self, field: Any, direction: str, **kwargs: Any) -> Any:
+    def _map_serializer_field(
+        self, field: Any, direction: Any, bypass_extensions: Any = False
+    ) -> Any:
         if isinstance(field, InstantField):
             schema = {"type": "string", "format": "date-time"}
-            meta = self._get_serializer_field_meta(field, direction)
+            meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
             if field.allow_null:
                 schema["type"] = ["string", "null"]  # type: ignore[assignment]  # OpenAPI 3.1
             return {**schema, **meta}
         if isinstance(field, NumberField):
             return self._number(field, direction)
-        return super()._map_serializer_field(field, direction, **kwargs)
+        return super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]

@@ -24,7 +24,7 @@ class Shape(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            known = {field.field_name for field in self._writable_fields}  # type: ignore[attr-defined]  # DRF's own, missing in its stubs
+            known = {field.field_name for field in self._writable_fields}
             unknown = sorted(str(name) for name in data if name not in known)
             if unknown:
                 raise serializers.ValidationError(
@@ -159,7 +159,7 @@ class ProblemShape(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="A sentence for a person.")
     code = serializers.CharField(help_text="Stable, for programs.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]  # a field of the body
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="What is wrong with each field, for 400.",

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from offload_portal.api.callers import caller_of
 from offload_portal.common.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class TokenThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         limit = settings.API_REQUESTS_PER_MINUTE
         if request.auth is not None:
-            _check(request, _count("token", request.auth.token, limit))
+            _check(request, _count("token", caller_of(request).token, limit))
         else:
             _check(request, _count("address", self.get_ident(request), limit))
         return True

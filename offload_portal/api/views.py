@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer, ListField
 from rest_framework.views import APIView
 
 from offload_portal.api import etags, throttling
-from offload_portal.api.callers import insufficient_scope, not_a_person
+from offload_portal.api.callers import Caller, caller_of, insufficient_scope, not_a_person
 from offload_portal.api.pagination import PAGE_SIZE
 from offload_portal.api.problems import invalid
 from offload_portal.api.serializers import Shape
@@ -29,10 +29,11 @@ class HasScope(BasePermission):
         if not isinstance(view, PortalView) or request.auth is None:
             return True
         method = "GET" if request.method == "HEAD" else str(request.method)
-        if request.auth.organization is not None and method not in view.organization_tokens:
+        caller = caller_of(request)
+        if caller.organization is not None and method not in view.organization_tokens:
             raise not_a_person()
         wanted = view.scopes.get(method, ())
-        if wanted and not request.auth.has_any(wanted):
+        if wanted and not caller.has_any(wanted):
             raise insufficient_scope(wanted)
         return True
 
@@ -86,6 +87,10 @@ class PortalView(APIView):
         return self.checked(shape(data=self.request.data))
 
     @property
+    def caller(self) -> Caller:
+        return caller_of(self.request)
+
+    @property
     def page_size(self) -> int:
         return int(self.query.get("page_size") or PAGE_SIZE)
 
@@ -107,12 +112,13 @@ class PortalView(APIView):
     def rendered(self, response: Response) -> bytes:
         """The answer's bytes, before DRF finishes it."""
         renderer = self.request.accepted_renderer
-        return bytes(renderer.render(response.data, renderer.media_type, {}))
+        made = renderer.render(response.data, renderer.media_type, {})
+        return made.encode() if isinstance(made, str) else made
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # plain answers of Django pass, too
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        final = super().finalize_response(request, response, *args, **kwargs)
+        final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
         throttling.show(request._request, final)
         final.headers.setdefault("Cache-Control", "private, no-cache")
         return final

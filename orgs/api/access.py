@@ -28,7 +28,7 @@ class OrganizationView(PortalView):
 
         An organization's token sees what an editor sees, in its own organization only.
         """
-        organization: Organization | None = self.request.auth.organization
+        organization: Organization | None = self.caller.organization
         if organization is None:
             found = find_organization(self.person, slug)
         elif organization.slug == slug:

@@ -36,7 +36,7 @@ class SessionsAccess(OrganizationView):
         session, membership = find_session(self.person, session_id)
         throttling.count_organization(self.request, session.organization_id)
         own = session.person_id == self.person.pk
-        if not own and not self.request.auth.has_any(self.others_scopes):
+        if not own and not self.caller.has_any(self.others_scopes):
             raise insufficient_scope(self.others_scopes)
         return session, membership
 
@@ -53,14 +53,14 @@ class SessionsAccess(OrganizationView):
         return narrowed(self._seen(slug), self.query, self.request.user.pk)
 
     def _seen(self, slug: str | None) -> SessionFilter:
-        organization: Organization | None = self.request.auth.organization
+        organization: Organization | None = self.caller.organization
         if slug is not None:
             organization = self.place(slug).organization
         if not isinstance(self.request.user, Person):
             whole = frozenset([organization.pk]) if organization else frozenset()
             return SessionFilter(person=NOBODY, organizations=whole, everyone_in=whole)
         seen = filter_for(self.person, organization.pk if organization else None)
-        if not self.request.auth.has_any(self.others_scopes):
+        if not self.caller.has_any(self.others_scopes):
             seen = replace(seen, everyone_in=frozenset())
         return seen
 

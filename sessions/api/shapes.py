@@ -136,7 +136,7 @@ class PreviewShape(Shape):
     engine_size = serializers.CharField(allow_null=True)
     multiplier = serializers.IntegerField(allow_null=True)
     idle_timeout_seconds = serializers.IntegerField(allow_null=True)
-    source = serializers.ChoiceField(
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field
         EntrySource.choices, allow_null=True, help_text="What pays its first second."
     )
     rate_microusd_per_second = serializers.IntegerField(
@@ -158,7 +158,7 @@ class SessionQuery(PageQuery):
     )
     engine_size = TextField(required=False, max_length=32)
     image = TextField(required=False, max_length=255, help_text="With or without its tag.")
-    label = TextField(
+    label = TextField(  # type: ignore[assignment]  # a field
         required=False, max_length=LABEL_NAME + 1 + LABEL_VALUE, help_text="`name=value`."
     )
     started_after = InstantField(required=False, help_text="At this instant or later.")
@@ -177,9 +177,9 @@ class SessionQuery(PageQuery):
 class CSVQuery(SessionQuery):
     """The filters without pages: the whole list is sent."""
 
-    cursor = None
-    page_size = None
-    organization = None
+    cursor = None  # type: ignore[assignment]  # takes the field away
+    page_size = None  # type: ignore[assignment]
+    organization = None  # type: ignore[assignment]
 
 
 class WaitQuery(Shape):
@@ -228,8 +228,10 @@ class ActivityShape(Shape):
     running_containers = WholeNumberField(required=False, max_value=MOST_COUNT)
     active_builds = WholeNumberField(required=False, max_value=MOST_COUNT)
     api_calls = WholeNumberField(required=False, max_value=2**31 - 1)
-    containers = ContainerShape(many=True, required=False, max_length=MOST_CONTAINERS)
-    samples = SampleShape(many=True, required=False, max_length=MOST_SAMPLES)
+    containers = serializers.ListField(
+        child=ContainerShape(), required=False, max_length=MOST_CONTAINERS
+    )
+    samples = serializers.ListField(child=SampleShape(), required=False, max_length=MOST_SAMPLES)
 
     def validate(self, attrs: Any) -> ActivityReport:
         for name in ("containers", "samples"):

@@ -104,7 +104,7 @@ class UsageRowShape(SumsShape):
     group = serializers.CharField(
         help_text="An identifier, a size, a source; empty without groups."
     )
-    label = serializers.CharField(help_text="What a person reads.")
+    label = serializers.CharField(help_text="What a person reads.")  # type: ignore[assignment]  # a field
 
 
 class UsageShape(Shape):

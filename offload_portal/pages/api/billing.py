@@ -138,7 +138,7 @@ class SubscriptionView(BillingView):
     def _change(
         self, organization: Organization, name: str, value: Any
     ) -> Callable[[datetime], Any]:
-        who = {"actor": self.actor, "organization": organization}
+        who: dict[str, Any] = {"actor": self.actor, "organization": organization}
         if name == "plan":
             plan = chosen_plan(value)
             return lambda at: services.change_plan(at=at, plan=plan, **who)
