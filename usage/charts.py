@@ -76,16 +76,16 @@ def _stacked(data: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def burn_down(view: AllowanceView, days: Sequence[DayOfUse], zone: ZoneInfo) -> Chart:
+def burn_down(view: AllowanceView, days: Sequence[DayOfUse], zone: ZoneInfo, at: datetime) -> Chart:
     """What is left of everything that this period may use, and where it is heading.
 
     Without a bound it shows what is used instead. The line starts from what the period has in
     all, as if what was bought later had been there from its start.
     """
     bounded = view.left_compute_seconds is not None
-    points = _points(view, days, zone)
+    points = _points(view, days, zone, at)
     past = [_past(points, zone, bounded=bounded)]
-    coming = _coming(view, points[-1][1]) if points else []
+    coming = _coming(view, points[-1][1], at) if points else []
     if coming:
         past.append(_forecast(coming, zone))
     title = _("What is left of this period") if bounded else _("What this period has used")
@@ -93,7 +93,7 @@ def burn_down(view: AllowanceView, days: Sequence[DayOfUse], zone: ZoneInfo) -> 
         id="burn-down",
         title=title,
         summary=_summary(view),
-        figure=_lines(past) if points else None,
+        figure=_lines(past, view, zone) if points else None,
         headers=[_("At"), title],
         rows=[
             [date_format(at.astimezone(zone), pgettext("date format", "j M Y, H:i")), text]
@@ -104,9 +104,9 @@ def burn_down(view: AllowanceView, days: Sequence[DayOfUse], zone: ZoneInfo) -> 
 
 
 def _points(
-    view: AllowanceView, days: Sequence[DayOfUse], zone: ZoneInfo
+    view: AllowanceView, days: Sequence[DayOfUse], zone: ZoneInfo, now: datetime
 ) -> list[tuple[datetime, int]]:
-    """(instant, compute-seconds left or used) at the period's start and at each day's end."""
+    """(instant, compute-seconds left or used) at the period's start, each day's end, and now."""
     if view.period_start is None:
         return []
     used, bounded = 0, view.left_compute_seconds is not None
@@ -115,7 +115,7 @@ def _points(
     for day in days:
         used += day.compute_seconds
         ends = day_start(zone, _day_after(day))
-        at = min(ends, view.as_of)
+        at = min(ends, now)
         if at > points[-1][0]:
             points.append((at, whole - used if bounded else used))
     return points
@@ -125,17 +125,17 @@ def _day_after(day: DayOfUse) -> date:
     return day.day + timedelta(days=1)
 
 
-def _coming(view: AllowanceView, now: int) -> list[tuple[datetime, int]]:
+def _coming(view: AllowanceView, amount: int, now: datetime) -> list[tuple[datetime, int]]:
     """From now to the end of the period, or to where nothing is left."""
     pace, end = view.burn_week, view.usable_until
-    if end is None or not pace.used or end <= view.as_of:
+    if end is None or not pace.used or end <= now:
         return []
-    rest = to_seconds(end) - to_seconds(view.as_of)
+    rest = to_seconds(end) - to_seconds(now)
     if view.left_compute_seconds is None:
-        return [(view.as_of, now), (end, now + pace.used * rest // pace.within)]
-    lasts = min(rest, pace.lasts(now) or 0)
-    until = from_seconds(to_seconds(view.as_of) + lasts)
-    points = [(view.as_of, now), (until, max(0, now - pace.used * lasts // pace.within))]
+        return [(now, amount), (end, amount + pace.used * rest // pace.within)]
+    lasts = min(rest, pace.lasts(amount) or 0)
+    until = from_seconds(to_seconds(now) + lasts)
+    points = [(now, amount), (until, max(0, amount - pace.used * lasts // pace.within))]
     return [*points, (end, 0)] if lasts < rest else points
 
 
@@ -165,10 +165,13 @@ def _forecast(points: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> Any:
     }
 
 
-def _lines(data: list[Any]) -> dict[str, Any]:
+def _lines(data: list[Any], view: AllowanceView, zone: ZoneInfo) -> dict[str, Any]:
+    """Over the whole period, so that one sees how much of it is still to come."""
+    bounds = [at for at in (view.period_start, view.usable_until) if at is not None]
+    dates = {**DATES, "range": [_local(at, zone) for at in bounds]} if len(bounds) == 2 else DATES
     return {
         "data": data,
-        "layout": layout(xaxis=DATES, yaxis={"title": {"text": _("compute-hours")}}),
+        "layout": layout(xaxis=dates, yaxis={"title": {"text": _("compute-hours")}}),
     }
 
 

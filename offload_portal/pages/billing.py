@@ -49,7 +49,7 @@ def _report(frame: Frame, view: AllowanceView) -> dict[str, Any]:
     history = limit_history(frame.organization, frame.at, most=50)
     return {
         "days_chart": charts.usage_by_day(days),
-        "left_chart": charts.burn_down(view, days, frame.zone),
+        "left_chart": charts.burn_down(view, days, frame.zone, frame.at),
         "members": members[:MOST_MEMBERS],
         "members_more": _more(len(members) - MOST_MEMBERS),
         "sizes": usage_rows(question, Grain.WHOLE, GroupBy.ENGINE_SIZE),
@@ -78,4 +78,6 @@ def lasts_text(view: AllowanceView) -> str:
         day = date_format(view.forecast_at, pgettext("date format", "j M Y"))
         return _("At the pace of the last week it runs out on %(day)s.") % {"day": day}
     day = date_format(view.usable_until, pgettext("date format", "j M Y"))
+    if not view.burn_week.used:
+        return _("It can be used until %(day)s.") % {"day": day}
     return _("It lasts until %(day)s at the pace of the last week.") % {"day": day}

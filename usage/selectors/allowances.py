@@ -139,10 +139,10 @@ class AllowanceView:
 
     @property
     def forecast_compute_seconds(self) -> int | None:
-        """All use expected by the period's end at the pace of the last week."""
-        if self.period_end is None or not self.burn_week.used:
+        """All use expected by the period's end, or the trial's, at the pace of the last week."""
+        if self.usable_until is None or not self.burn_week.used:
             return None
-        rest = max(0, to_seconds(self.period_end) - to_seconds(self.as_of))
+        rest = max(0, to_seconds(self.usable_until) - to_seconds(self.as_of))
         used = self.figures_used
         return used + self.burn_week.used * rest // self.burn_week.within
 
