@@ -174,16 +174,17 @@ def next_step(items: Sequence[dict[str, Any]]) -> int:
 def first_session_commands(portal_url: str, slug: str) -> list[tuple[str, str]]:
     """Exact commands, each with what it does; a shell and curl are all they need."""
     api = f"{portal_url.rstrip('/')}/api/v1"
-    head = '-H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"'
+    head = ' -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"'
     start = (
-        f'SESSION=$(curl -fsS {head} -d \'{{"organization": "{slug}"}}\' {api}/sessions'
-        ' | grep -o \'"id": *"[^"]*"\' | head -n 1 | cut -d \'"\' -f 4); echo $SESSION'
+        f"SESSION=$(curl -fsS {api}/sessions \\\n {head} \\\n"
+        f'  -d \'{{"organization": "{slug}"}}\' \\\n'
+        '  | grep -o \'"id": *"[^"]*"\' | head -n 1 | cut -d \'"\' -f 4); echo $SESSION'
     )
     report = (
-        f'curl -fsS {head} -d \'{{"sequence": 1, "running_containers": 1}}\''
-        f" {api}/sessions/$SESSION/activity"
+        f"curl -fsS {api}/sessions/$SESSION/activity \\\n {head} \\\n"
+        '  -d \'{"sequence": 1, "running_containers": 1}\''
     )
-    stop = f"curl -fsS -X POST {head} {api}/sessions/$SESSION/stop"
+    stop = f"curl -fsS -X POST {api}/sessions/$SESSION/stop \\\n {head}"
     return [
         (_("Keep your token for the commands that follow"), "read -rs TOKEN && export TOKEN"),
         (_("Start a session and keep its identifier"), start),

@@ -15,7 +15,7 @@ from offload_portal.pages import session_words as words
 from offload_portal.pages.live import asked_part, live_page
 from orgs.frames import Frame, organization_page, person_of
 from sessions import charts, services
-from sessions.charts.timeline import exit_text
+from sessions.charts.timeline import exit_text, legend_of
 from sessions.models import Session
 from sessions.selectors import Insights, SessionView, find_session, insights
 from usage.enums import EntrySource
@@ -100,6 +100,7 @@ def _pictures(frame: Frame, seen: Insights) -> dict[str, object]:
     runs = seen.runs
     return {
         "timeline": charts.timeline_chart(seen, frame.zone),
+        "legend": legend_of(seen),
         "resources": charts.resources_chart(seen, frame.zone),
         "runs": [(run, exit_text(run)) for run in runs[:MOST_RUNS_SHOWN]],
         "runs_more": max(0, len(runs) - MOST_RUNS_SHOWN),

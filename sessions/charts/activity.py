@@ -95,7 +95,7 @@ def popular_images_chart(images: Sequence[ImageUse], total: int) -> theme.Chart:
             for use in images
         ],
         figure=_ranking(
-            [use.image for use in top],
+            [shortened(use.image) for use in top],
             [use.sessions for use in top],
             [_sessions(use.sessions) for use in top],
             theme.COLOURS[4],
@@ -120,9 +120,9 @@ def top_users_chart(people: Sequence[PersonUse], total: int) -> theme.Chart:
             for use in people
         ],
         figure=_ranking(
-            [use.name for use in top],
+            [shortened(use.name, keep="start") for use in top],
             [use.total_seconds for use in top],
-            [f"{duration_text(use.total_seconds)} · {_sessions(use.sessions)}" for use in top],
+            [duration_text(use.total_seconds) for use in top],
             theme.COLOURS[2],
         )
         if top
@@ -142,8 +142,8 @@ def _rest(more: int, listed: int) -> str:
     if more <= 0:
         return ""
     if listed >= more:
-        return ngettext("%(count)s more below", "%(count)s more below", more) % {"count": more}
-    return _("%(count)s more, %(listed)s of them below") % {
+        return _("%(count)s more in the numbers") % {"count": more}
+    return _("%(count)s more, %(listed)s of them in the numbers") % {
         "count": number_text(more),
         "listed": listed,
     }
@@ -184,7 +184,7 @@ def _labels(texts: Sequence[str], lines: Sequence[int], side: str) -> list[dict[
     colour = "var:--ink" if side == "left" else "var:--ink-3"
     return [
         {
-            "text": plain(shortened(text)),
+            "text": plain(text),
             "xref": "paper",
             "x": 0 if side == "left" else 1,
             "xanchor": side,

@@ -1,7 +1,8 @@
 """What a session's engine used: processor and memory over the time axis of the timeline."""
 
+import itertools
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,16 +10,17 @@ from django.utils.translation import gettext as _
 
 from offload_portal.common import chart_theme as theme
 from offload_portal.common.display import bytes_text
+from sessions.charts.timeline import extent
 from sessions.charts.words import Axis, clock_words, time_axis
 from sessions.selectors.insights import Insights, SampleView
 
 MIB = 1024**2
+SHORTEST_GAP = timedelta(seconds=20)
 
 
 def resources_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
     """Processor above, memory below; nothing is drawn between samples that nobody sent."""
-    view = insights.session
-    start, end = view.created_at, view.ended_at or insights.as_of
+    start, end = extent(insights)
     axis = Axis(start, zone)
     samples = insights.samples
     return theme.Chart(
@@ -41,52 +43,83 @@ def cpu_text(milli_percent: int) -> str:
 def _figure(
     samples: Sequence[SampleView], axis: Axis, start: datetime, end: datetime
 ) -> dict[str, Any]:
-    times = [axis.place(sample.at) for sample in samples]
-    cpu = _line(times, [sample.cpu_milli_percent / 1000 for sample in samples])
-    memory = _line(times, [sample.memory_bytes / MIB for sample in samples])
-    cpu |= {
-        "name": _("Processor"),
-        "line": {"color": theme.COLOURS[0], "width": 2},
-        "fillcolor": f"{theme.COLOURS[0]}/0.16",
-        "customdata": [cpu_text(sample.cpu_milli_percent) for sample in samples],
-    }
-    memory |= {
-        "name": _("Memory"),
-        "line": {"color": theme.COLOURS[2], "width": 2},
-        "fillcolor": f"{theme.COLOURS[2]}/0.16",
-        "customdata": [bytes_text(sample.memory_bytes) for sample in samples],
-        "yaxis": "y2",
-    }
+    stretches = stretches_of(samples)
     return {
-        "data": [cpu, memory],
+        "data": [_cpu(part, axis) for part in stretches]
+        + [_memory(part, axis) for part in stretches],
         "layout": theme.layout(
-            xaxis={**time_axis(axis, start, end), "anchor": "y2"},
-            yaxis={
-                "domain": [0.56, 1],
-                "title": {"text": _("processor")},
-                "ticksuffix": " %",
-                "nticks": 4,
-            },
-            yaxis2={
-                **theme.LAYOUT["yaxis"],
-                "domain": [0, 0.44],
-                "title": {**theme.LAYOUT["yaxis"]["title"], "text": _("memory")},
-                "ticksuffix": " MiB",
-                "nticks": 4,
-            },
+            margin={"l": 0, "r": 0, "t": 16, "b": 28},
+            xaxis={**time_axis(axis, start, end), "anchor": "y2", "automargin": False},
+            yaxis={**_AXIS, "domain": [0.58, 1], "ticksuffix": " %"},
+            yaxis2={**theme.LAYOUT["yaxis"], **_AXIS, "domain": [0, 0.42], "ticksuffix": " MiB"},
+            annotations=[_head(_("Processor"), 1), _head(_("Memory"), 0.42)],
             showlegend=False,
         ),
     }
 
 
-def _line(times: list[str], values: list[float]) -> dict[str, Any]:
+# Labels stand inside, so that the time axis lies exactly below the timeline's.
+_AXIS: dict[str, Any] = {
+    "automargin": False,
+    "ticklabelposition": "inside top",
+    "ticks": "",
+    "nticks": 3,
+}
+
+
+def _head(text: str, y: float) -> dict[str, Any]:
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 1,
+        "xanchor": "right",
+        "y": y,
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 11, "color": "var:--ink-3"},
+    }
+
+
+def stretches_of(samples: Sequence[SampleView]) -> list[list[SampleView]]:
+    """Cut where the client sent nothing for much longer than it usually did."""
+    gaps = [after.at - before.at for before, after in itertools.pairwise(samples)]
+    usual = max(sorted(gaps)[len(gaps) // 2], SHORTEST_GAP) if gaps else SHORTEST_GAP
+    found = [[samples[0]]]
+    for gap, sample in zip(gaps, samples[1:], strict=True):
+        if gap > 3 * usual:
+            found.append([])
+        found[-1].append(sample)
+    return found
+
+
+def _cpu(samples: Sequence[SampleView], axis: Axis) -> dict[str, Any]:
+    return {
+        **_line(samples, axis, _("Processor"), theme.COLOURS[0]),
+        "y": [sample.cpu_milli_percent / 1000 for sample in samples],
+        "customdata": [cpu_text(sample.cpu_milli_percent) for sample in samples],
+    }
+
+
+def _memory(samples: Sequence[SampleView], axis: Axis) -> dict[str, Any]:
+    return {
+        **_line(samples, axis, _("Memory"), theme.COLOURS[2]),
+        "y": [sample.memory_bytes / MIB for sample in samples],
+        "customdata": [bytes_text(sample.memory_bytes) for sample in samples],
+        "yaxis": "y2",
+    }
+
+
+def _line(samples: Sequence[SampleView], axis: Axis, name: str, colour: str) -> dict[str, Any]:
     return {
         "type": "scatter",
-        "mode": "lines+markers" if len(times) < 60 else "lines",
+        "mode": "lines+markers" if len(samples) < 60 else "lines",
+        "name": name,
         "marker": {"size": 4},
+        "line": {"color": colour, "width": 2},
         "fill": "tozeroy",
-        "x": times,
-        "y": values,
+        "fillcolor": f"{colour}/0.16",
+        "x": [axis.place(sample.at) for sample in samples],
         "hovertemplate": "%{customdata}",
     }
 

@@ -1,7 +1,7 @@
 """A session's life as bands and bars over one time axis."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +25,7 @@ from sessions.charts.words import (
 from sessions.selectors.insights import Insights, RunView, TimelineSegment
 
 MOST_LANES = 14
+BAND = 0.44
 BILLED = "var:--chart-3"
 GONE_WELL, FAILED, RUNNING = theme.COLOURS[4], theme.DANGER, theme.COLOURS[4] + "/0.5"
 
@@ -52,13 +53,10 @@ def lanes_of(runs: Sequence[RunView]) -> list[Lane]:
 
 def timeline_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
     """Active, idle and billed time as bands, containers as bars below them."""
-    start, end = _extent(insights)
+    start, _end = extent(insights)
     axis = Axis(start, zone)
     lanes = lanes_of(insights.runs)
     shown = lanes[:MOST_LANES]
-    data = [*_state_bands(insights.timeline, axis, len(shown) + 1)]
-    data += _billed_band(insights.timeline, axis, len(shown))
-    data += _run_bars(shown, axis)
     return theme.Chart(
         id="session-timeline",
         title=_("Timeline"),
@@ -67,20 +65,44 @@ def timeline_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
         headers=[_("From"), _("To"), _("State"), _("Billed"), _("Length")],
         rows=[_table_row(segment, axis) for segment in insights.timeline],
         numeric_from=4,
-        figure={"data": data, "layout": _layout(axis, start, end, shown)}
-        if insights.timeline
-        else None,
+        figure=_figure(insights, axis, shown) if insights.timeline else None,
         empty=_("Nothing has happened in this session yet."),
-        size="tall" if len(shown) > 4 else "regular",
+        size=_size(len(shown) + 2),
     )
 
 
-def _extent(insights: Insights) -> tuple[datetime, datetime]:
+def _size(lines: int) -> str:
+    return "regular" if lines <= 5 else "tall" if lines <= 8 else "high"
+
+
+def legend_of(insights: Insights) -> list[tuple[str, str]]:
+    """(swatch, name) of what the timeline shows, and nothing else."""
+    kinds = {segment.kind for segment in insights.timeline if segment.seconds}
+    found = [(kind, str(name)) for kind, name in STATE_NAMES.items() if kind in kinds]
+    if any(segment.billed and segment.seconds for segment in insights.timeline):
+        found.append(("chart-3", _("Billed")))
+    if any(not run.failed for run in insights.runs):
+        found.append(("chart-5", _("Container")))
+    if insights.failed_runs:
+        found.append(("failed", _("Container that failed")))
+    return found
+
+
+def extent(insights: Insights) -> tuple[datetime, datetime]:
     """From the start to the end or now; a container's clock may run a little beside ours."""
     view = insights.session
     start, end = view.created_at, view.ended_at or insights.as_of
     starts = [start, *(run.started_at for run in insights.runs)]
     return min(starts), max([end, *(run.ended_at for run in insights.runs)])
+
+
+def _figure(insights: Insights, axis: Axis, lanes: Sequence[Lane]) -> dict[str, Any]:
+    """The states stand at the top, what was billed below, then a line for each lane."""
+    start, end = extent(insights)
+    data = _state_bands(insights.timeline, axis, len(lanes) + 1)
+    data += _billed_band(insights.timeline, axis, len(lanes))
+    data += _run_bars(lanes, axis)
+    return {"data": data, "layout": _layout(axis, start, end, lanes)}
 
 
 def _bar(**own: Any) -> dict[str, Any]:
@@ -102,7 +124,15 @@ def _state_bands(
 def _billed_band(
     segments: Sequence[TimelineSegment], axis: Axis, line: int
 ) -> list[dict[str, Any]]:
-    own = [segment for segment in segments if segment.billed and segment.seconds]
+    """Billed time without seams: from the first activity to the last, with resumed gaps."""
+    own: list[TimelineSegment] = []
+    for segment in segments:
+        if not segment.billed or not segment.seconds:
+            continue
+        if own and own[-1].end == segment.start:
+            own[-1] = replace(own[-1], end=segment.end)
+        else:
+            own.append(segment)
     return [_band(own, axis, line, _("Billed"), BILLED)] if own else []
 
 
@@ -115,7 +145,7 @@ def _band(
         base=[axis.place(segment.start) for segment in segments],
         x=[milliseconds(segment.start, segment.end) for segment in segments],
         y=[line] * len(segments),
-        width=0.62,
+        width=BAND,
         marker={"color": colour, "line": {"width": 0}},
         customdata=texts,
         hovertemplate=f"<b>{plain(name)}</b><br>%{{customdata}}<extra></extra>",
@@ -135,12 +165,15 @@ def _run_bars(lanes: Sequence[Lane], axis: Axis) -> list[dict[str, Any]]:
             base=[axis.place(run.started_at) for run in lane.runs],
             x=[max(1, milliseconds(run.started_at, run.ended_at)) for run in lane.runs],
             y=[len(lanes) - number - 1] * len(lane.runs),
-            width=0.5,
+            width=BAND,
             marker={
                 "color": [_run_colour(run) for run in lane.runs],
                 "line": {"color": [_run_colour(run) for run in lane.runs], "width": 1},
             },
-            text=[f"✕ {run.exit_code}" if run.failed else "" for run in lane.runs],
+            text=[
+                _("exit %(code)s") % {"code": run.exit_code} if run.failed else ""
+                for run in lane.runs
+            ],
             customdata=[_run_text(run, axis) for run in lane.runs],
             hovertemplate="%{customdata}<extra></extra>",
         )
@@ -171,24 +204,40 @@ def exit_text(run: RunView) -> str:
 
 
 def _layout(axis: Axis, start: datetime, end: datetime, lanes: Sequence[Lane]) -> dict[str, Any]:
-    names = [shortened(lane.image) for lane in reversed(lanes)]
-    for number in range(len(lanes) - 1):  # a name stands once, at the top one of its lines
-        if lanes[-1 - number].image == lanes[-2 - number].image:
-            names[number] = ""
+    """Names stand above their lines and inside the picture: so time has the whole width."""
+    names = [_("State"), _("Billed")]
+    for number, lane in enumerate(lanes):  # once for all the lines of an image
+        again = number > 0 and lanes[number - 1].image == lane.image
+        names.append("" if again else shortened(lane.image))
     return theme.layout(
         barmode="overlay",
         hovermode="closest",
         showlegend=False,
-        xaxis={**time_axis(axis, start, end), "showgrid": True},
+        margin={"l": 0, "r": 0, "t": 0, "b": 28},
+        xaxis={**time_axis(axis, start, end), "showgrid": True, "automargin": False},
         yaxis={
-            "tickvals": list(range(len(lanes) + 2)),
-            "ticktext": [*(plain(name) for name in names), _("Billed"), _("State")],
-            "range": [-0.6, len(lanes) + 1.6],
-            "showgrid": False,
-            "zeroline": False,
-            "ticks": "",
+            "visible": False,
+            "range": [-0.45, len(names) - 0.3],
+            "rangemode": "normal",
+            "automargin": False,
         },
+        annotations=[
+            _name(name, len(names) - 1 - number) for number, name in enumerate(names) if name
+        ],
     )
+
+
+def _name(text: str, line: int) -> dict[str, Any]:
+    return {
+        "text": plain(text),
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "y": line + BAND / 2,
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 11, "color": "var:--ink-3"},
+    }
 
 
 def _table_row(segment: TimelineSegment, axis: Axis) -> list[str]:

@@ -3,13 +3,14 @@
 import html
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 LONGEST_LABEL = 26
+SHORT, LONG = timedelta(minutes=10), timedelta(hours=36)
 
 STATE_NAMES = {
     "starting": gettext_lazy("Starting"),
@@ -30,10 +31,12 @@ def plain(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def shortened(text: str) -> str:
-    """The end of a long image reference tells more than its beginning."""
+def shortened(text: str, *, keep: Literal["start", "end"] = "end") -> str:
+    """The end of a long image reference tells more than its beginning; of a name the start."""
     if len(text) <= LONGEST_LABEL:
         return text
+    if keep == "start":
+        return f"{text[: LONGEST_LABEL - 1]}…"
     return f"…{text[-(LONGEST_LABEL - 1) :]}"
 
 
@@ -65,7 +68,15 @@ def milliseconds(start: datetime, end: datetime) -> int:
 
 
 def time_axis(axis: Axis, start: datetime, end: datetime, **own: Any) -> Mapping[str, Any]:
-    return {"type": "date", "range": axis.range(start, end), "nticks": 8, **own}
+    length = end - start
+    form = "%H:%M:%S" if length < SHORT else "%H:%M" if length < LONG else "%-d %b %H:%M"
+    return {
+        "type": "date",
+        "range": axis.range(start, end),
+        "nticks": 7,
+        "tickformat": form,
+        **own,
+    }
 
 
 def clock_words(axis: Axis) -> str:
