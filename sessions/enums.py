@@ -33,3 +33,14 @@ class ClientKind(models.TextChoices):
     CLI = "cli", _("Command line")
     DESKTOP = "desktop", _("Desktop")
     CI = "ci", _("CI")
+
+
+class EngineState(models.TextChoices):
+    """What an engine's host last wrote down of it."""
+
+    WANTED = "wanted", _("Wanted")
+    STARTING = "starting", _("Starting")
+    READY = "ready", _("Ready")
+    LOST = "lost", _("Lost")
+    STOPPING = "stopping", _("Being removed")
+    REMOVED = "removed", _("Removed")

@@ -1,4 +1,14 @@
 from sessions.models.activity import ContainerRun, Pulse, Sample, Stretch
+from sessions.models.engine import Engine, EngineKeys, StartTicket
 from sessions.models.session import Session
 
-__all__ = ["ContainerRun", "Pulse", "Sample", "Session", "Stretch"]
+__all__ = [
+    "ContainerRun",
+    "Engine",
+    "EngineKeys",
+    "Pulse",
+    "Sample",
+    "Session",
+    "StartTicket",
+    "Stretch",
+]
