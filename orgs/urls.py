@@ -11,6 +11,7 @@ from orgs.views import (
     members,
     organizations,
     policy,
+    tokens,
 )
 
 app_name = "orgs"
@@ -45,6 +46,14 @@ urlpatterns = [
     path("invitations/open/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.follow, name="accept_invitation"),
     path("account/me/", account.account, name="account"),
+    path("account/tokens/", tokens.tokens, name="tokens"),
+    path("account/tokens/<uuid:token_id>/revoke/", tokens.revoke, name="revoke_token"),
+    path(f"{HERE}/tokens/", tokens.organization_tokens, name="organization_tokens"),
+    path(
+        f"{HERE}/tokens/<uuid:token_id>/revoke/",
+        tokens.revoke_of_organization,
+        name="revoke_organization_token",
+    ),
     # In front of allauth's own views at these addresses.
     path("identity/o/authorize", identity.AuthorizeView.as_view()),
     path("identity/o/device", identity.DeviceView.as_view()),
