@@ -8,6 +8,7 @@ from sessions.services.activity import (
     report,
 )
 from sessions.services.ending import stop, stop_all
+from sessions.services.engines import engine_failed, engine_lost, engine_ready
 from sessions.services.metering import change_allowance, meter_organization, sweep
 from sessions.services.starting import StartPreview, preview_start, start
 
@@ -18,6 +19,9 @@ __all__ = [
     "StartPreview",
     "answer_prompt",
     "change_allowance",
+    "engine_failed",
+    "engine_lost",
+    "engine_ready",
     "meter_organization",
     "preview_start",
     "report",
