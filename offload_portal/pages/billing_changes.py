@@ -282,7 +282,10 @@ def cancel(request: HttpRequest, frame: Frame) -> HttpResponse:
     view, subscription, _terms = _contract(frame)
     if request.method == "POST":
         _change(frame, services.cancel)
-        messages.success(request, _("The subscription is cancelled. It can be resumed until then."))
+        messages.success(
+            request,
+            _("Cancelled. Access stays until the subscription ends; until then it can be resumed."),
+        )
         return _back(frame)
     context = frame.context(view=view, subscription=subscription)
     return render(request, "billing/cancel.html", context)

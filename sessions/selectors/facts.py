@@ -15,6 +15,7 @@ from offload_portal.common.periods import to_seconds
 from orgs.models import AccessLoss
 from sessions import clock
 from sessions.models import Session
+from usage.enums import SubscriptionState
 from usage.models import Allowance, Subscription
 
 Ends = Mapping[uuid.UUID, tuple[clock.EndFact, ...]]
@@ -135,16 +136,25 @@ def _access_losses(running: list[Session]) -> list[tuple[Session, datetime]]:
 
 
 def _subscription_ends(running: list[Session]) -> list[tuple[Session, datetime]]:
+    """Also ends that are known but that no sweep wrote down yet: a trial's, a cancellation's.
+
+    One that is still to come is an input as well; the clock looks at the instant it is asked for.
+    """
     subscriptions = (
         Subscription.objects.filter(
             organization_id__in={session.organization_id for session in running}
         )
-        .filter(Q(ended_at__isnull=False) | Q(suspended_at__isnull=False))
+        .filter(
+            Q(ended_at__isnull=False)
+            | Q(suspended_at__isnull=False)
+            | Q(cancel_at__isnull=False)
+            | Q(state=SubscriptionState.TRIALING)
+        )
         .order_by("started_at", "id")
     )
     instants: dict[uuid.UUID, list[datetime]] = defaultdict(list)
     for subscription in subscriptions:
-        for at in (subscription.suspended_at, subscription.ended_at):
+        for at in (subscription.suspended_at, subscription.ends_at):
             if at is not None:
                 instants[subscription.organization_id].append(at)
     found = []
