@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce
 
 from sessions.enums import EndReason, SessionState
@@ -50,7 +50,7 @@ class SessionFilter:
             ).distinct()
         if self.label is not None:
             # A transform of its own: as a keyword, a label named `contains` would be a look-up.
-            value = KeyTextTransform(self.label[0], "labels")
+            value = KeyTransform(self.label[0], "labels")
             sessions = sessions.alias(label_value=value).filter(label_value=self.label[1])
         return self._by_duration(self._by_start(sessions), at)
 

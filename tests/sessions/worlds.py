@@ -1,66 +1,125 @@
-"""Sessions made through the services, for tests that care about what happens to them."""
+"""Sessions as a client makes them: started, reported once a minute, stopped."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from orgs.models import Organization, Person
+from orgs.models import Membership, Organization, Person
 from sessions import services
 from sessions.models import Session
-from sessions.selectors import SessionView, view_by_id
-from sessions.services import ActivityReport
 from sessions.services.starting import StartRequest
 from tests.factories import actor
-from usage.models import LedgerEntry, UnpaidTime
+from usage import services as usage_services
+from usage.enums import OnDemand
+
+MINUTE = timedelta(minutes=1)
 
 
-def later(at: datetime, seconds: int) -> datetime:
-    return at + timedelta(seconds=seconds)
-
-
-def start(organization: Organization, person: Person, at: datetime, **wish: object) -> Session:
-    request = StartRequest(**wish)  # type: ignore[arg-type]  # tests name what they wish for
-    return services.start(
+def start(
+    organization: Organization,
+    person: Person,
+    at: datetime,
+    *,
+    size: str = "standard",
+    labels: Mapping[str, str] | None = None,
+) -> Session:
+    request = StartRequest(engine_size=size, labels=labels)
+    made = services.start(
         actor=actor(person), at=at, person=person, organization=organization, request=request
     )
+    made.refresh_from_db()
+    return made
 
 
-def report(session: Session, at: datetime, **seen: object) -> None:
-    """An activity report of one running container, unless something else was seen."""
-    session.refresh_from_db()
-    session.pulse.refresh_from_db()
-    seen = {"running_containers": 1, "sequence": session.pulse.sequence + 1, **seen}
+def report(
+    session: Session,
+    at: datetime,
+    sequence: int,
+    *,
+    containers: Sequence[services.ContainerSeen] = (),
+    samples: Sequence[services.SampleSeen] = (),
+    running: int = 1,
+) -> None:
     services.report(
         actor=actor(session.person),
         at=at,
         session=session,
-        report=ActivityReport(**seen),  # type: ignore[arg-type]
+        report=services.ActivityReport(
+            sequence=sequence,
+            running_containers=running,
+            api_calls=1,
+            containers=tuple(containers),
+            samples=tuple(samples),
+        ),
     )
 
 
-def stop(session: Session, at: datetime, by: Person | None = None) -> None:
-    person = by or session.person
-    membership = session.organization.memberships.get(person=person)
-    services.stop(actor=actor(person), at=at, session=session, membership=membership)
+def stop(session: Session, at: datetime) -> None:
+    session.refresh_from_db()
+    own = Membership.objects.get(organization=session.organization_id, person=session.person_id)
+    services.stop(actor=actor(session.person), at=at, session=session, membership=own)
 
 
-def meter(organization: Organization, at: datetime) -> None:
-    services.meter_organization(organization_id=organization.pk, at=at)
-
-
-def seen(session: Session, at: datetime) -> SessionView:
-    return view_by_id(session.id, at)
-
-
-def billed(session: Session) -> int:
-    """Wall seconds that the ledger and the unpaid rest explain."""
-    entries = LedgerEntry.objects.filter(session_id=session.id)
-    unpaid = UnpaidTime.objects.filter(session_id=session.id)
-    return sum(entry.seconds for entry in entries) + sum(rest.seconds for rest in unpaid)
-
-
-def ledger(organization: Organization) -> list[tuple[object, ...]]:
-    """All entries of the organization as plain rows, for comparing two ways to meter."""
-    return sorted(
-        LedgerEntry.objects.filter(organization=organization).values_list(
-            "hour", "source", "seconds", "lump_seconds", "compute_seconds", "cost_microusd"
-        )
+def keep_awake(session: Session, seconds: int) -> None:
+    """One report keeps it active for so long; nothing asks whether somebody is there."""
+    Session.objects.filter(pk=session.pk).update(
+        idle_timeout_seconds=seconds,
+        inactivity_prompt_seconds=seconds,
+        prompt_seconds=seconds,
+        daily_limit_seconds=seconds,
     )
+
+
+def without_limit(organization: Organization, owner: Person, at: datetime) -> None:
+    """On-demand usage without a limit from the instant on: nothing ends for want of time."""
+    services.change_allowance(
+        organization=organization,
+        at=at,
+        change=lambda instant: usage_services.set_on_demand(
+            actor=actor(owner),
+            at=instant,
+            organization=organization,
+            mode=OnDemand.UNLIMITED,
+            limit_microusd=None,
+            let_finish=False,
+            reason="",
+            at_once=True,
+        ),
+    )
+
+
+def container(
+    image: str, at: datetime, seconds: int | None = 30, *, code: int = 0, name: str = ""
+) -> services.ContainerSeen:
+    """A run of the image; without `seconds` it has not exited."""
+    exited_at = None if seconds is None else at + timedelta(seconds=seconds)
+    return services.ContainerSeen(
+        id=f"{image}@{at:%H%M%S}"[:64],
+        image=image,
+        name=name,
+        started_at=at,
+        exited_at=exited_at,
+        exit_code=None if exited_at is None else code,
+    )
+
+
+def session(
+    organization: Organization,
+    person: Person,
+    at: datetime,
+    seconds: int = 600,
+    *,
+    images: Sequence[str] = (),
+    size: str = "standard",
+    labels: Mapping[str, str] | None = None,
+) -> Session:
+    """Active from its first second to its stop, `seconds` later: all of it is billed."""
+    made = start(organization, person, at, size=size, labels=labels)
+    end, sequence, now = at + timedelta(seconds=seconds), 0, at
+    runs = [container(image, at, min(30, seconds)) for image in images]
+    while now < end:
+        sequence += 1
+        report(made, now, sequence, containers=runs)
+        runs, now = [], now + 4 * MINUTE
+    stop(made, end)
+    made.refresh_from_db()
+    return made
