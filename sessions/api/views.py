@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -37,8 +38,16 @@ from sessions.api.shapes import (
     WaitQuery,
 )
 from sessions.exports import session_csv_rows
+from sessions.filters import SessionFilter
 from sessions.models import Session
-from sessions.selectors import SessionKey, SessionPage, SessionView, session_page, view_by_id
+from sessions.selectors import (
+    SessionKey,
+    SessionPage,
+    SessionView,
+    ended_in_second,
+    session_page,
+    view_by_id,
+)
 from sessions.selectors.insights import insights
 from sessions.services.activity import next_report_seconds
 from sessions.services.starting import StartRequest
@@ -46,7 +55,7 @@ from sessions.services.starting import StartRequest
 SEE = (Scope.SESSIONS, Scope.ORG_READ, Scope.USAGE_READ)
 OWN = (Scope.SESSIONS,)
 PURPOSE = "sessions"
-KEY_LENGTH = 4
+KEY_LENGTH = 5
 
 
 class SessionsView(SessionsAccess):
@@ -64,17 +73,21 @@ class SessionsView(SessionsAccess):
     )
     def get(self, request: Request) -> Response:
         cursor = read_cursor(self.query.get("cursor"), PURPOSE, KEY_LENGTH)
+        chosen = self.chosen(self.query.get("organization"))
         as_of = from_seconds(cursor.key[3]) if cursor else self.at
+        settled = cursor.key[4] if cursor else _settled(chosen, self.at)
         page = session_page(
-            self.chosen(self.query.get("organization")),
+            chosen,
             at=self.at,
             as_of=as_of,
             key=_session_key(cursor) if cursor else None,
+            settled=[uuid.UUID(key) for key in settled],
             backwards=cursor is not None and cursor.backwards,
             size=self.page_size,
         )
         results = [session_json(row) for row in page.rows]
-        return Response(page_body(request, _page(page, to_seconds(as_of)), PURPOSE, results))
+        shown = _page(page, to_seconds(as_of), settled)
+        return Response(page_body(request, shown, PURPOSE, results))
 
     @extend_schema(
         summary="Start a session",
@@ -132,23 +145,26 @@ class SessionsView(SessionsAccess):
         return {**value, "would_start": True, **{name: getattr(found, name) for name in names}}
 
 
+def _settled(chosen: SessionFilter, at: datetime) -> list[str]:
+    return [str(key) for key in ended_in_second(chosen, at)]
+
+
 def _session_key(cursor: Cursor) -> SessionKey:
-    running, created, identifier, _as_of = cursor.key
+    running, created, identifier = cursor.key[:3]
     return SessionKey(bool(running), from_seconds(created), uuid.UUID(identifier))
 
 
-def _cursor(key: SessionKey | None, as_of: int, *, backwards: bool) -> Cursor | None:
-    if key is None:
-        return None
-    parts = (int(key.running), to_seconds(key.created_at), str(key.id), as_of)
-    return Cursor(parts, backwards=backwards)
+def _page(page: SessionPage, as_of: int, settled: list[str]) -> Page:
+    def cursor(key: SessionKey | None, *, backwards: bool) -> Cursor | None:
+        if key is None:
+            return None
+        place = (int(key.running), to_seconds(key.created_at), str(key.id))
+        return Cursor((*place, as_of, settled), backwards=backwards)
 
-
-def _page(page: SessionPage, as_of: int) -> Page:
     return Page(
         rows=page.rows,
-        next=_cursor(page.last, as_of, backwards=False) if page.has_next else None,
-        previous=_cursor(page.first, as_of, backwards=True) if page.has_previous else None,
+        next=cursor(page.last, backwards=False) if page.has_next else None,
+        previous=cursor(page.first, backwards=True) if page.has_previous else None,
     )
 
 
@@ -175,8 +191,9 @@ class SessionDetailView(SessionsAccess):
     def _waited(self, view: SessionView) -> SessionView:
         """Look each second, without holding a connection, until the tag changes or time is up."""
         known = self.query.get("etag")
-        until = time.monotonic() + self.query.get("wait", 0)
-        while known in (etags.weak(tag_of(view)), _strong(view)) and time.monotonic() < until:
+        for _second in range(self.query.get("wait", 0)):
+            if known not in (etags.weak(tag_of(view)), _strong(view)):
+                break
             if not connection.in_atomic_block:
                 connection.close()
             time.sleep(1)

@@ -5,6 +5,7 @@ from sessions.selectors.insights import Insights, insights
 from sessions.selectors.lists import (
     SessionKey,
     SessionPage,
+    ended_in_second,
     filter_for,
     find_session,
     person_with_sessions,
@@ -23,6 +24,7 @@ __all__ = [
     "SessionPage",
     "SessionView",
     "activity_summary",
+    "ended_in_second",
     "filter_for",
     "find_session",
     "insights",

@@ -1,6 +1,7 @@
 """Finding sessions: one, or a page of them."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,15 +109,30 @@ def _running_in(
     return found
 
 
-def _ordered(sessions: QuerySet[Session], as_of: datetime) -> QuerySet[Session]:
+MOST_SETTLED = 20
+
+
+def ended_in_second(chosen: SessionFilter, at: datetime) -> tuple[uuid.UUID, ...]:
+    """Those that have ended by now in the second of the instant, at most MOST_SETTLED.
+
+    A first page hands them on: one that ends later in its second still counts as running there.
+    """
+    rows = chosen.apply(Session.objects.filter(ended_at=at), at)
+    return tuple(rows.order_by("id").values_list("pk", flat=True)[:MOST_SETTLED])
+
+
+def _ordered(
+    sessions: QuerySet[Session], as_of: datetime, settled: Collection[uuid.UUID] | None
+) -> QuerySet[Session]:
     """Running ones first, then newest, as of the first page.
 
     A session that ends between two pages keeps its place, so that it is neither lost nor
-    shown twice.
+    shown twice, also within the second of the first page where `settled` is known.
     """
-    running = ExpressionWrapper(
-        Q(ended_at=None) | Q(ended_at__gt=as_of), output_field=BooleanField()
-    )
+    ran_then = Q(ended_at=None) | Q(ended_at__gt=as_of)
+    if settled is not None:
+        ran_then |= Q(ended_at=as_of) & ~Q(pk__in=settled)
+    running = ExpressionWrapper(ran_then, output_field=BooleanField())
     return sessions.filter(created_at__lte=as_of).annotate(was_running=running)
 
 
@@ -126,11 +142,15 @@ def session_page(
     at: datetime,
     as_of: datetime,
     key: SessionKey | None = None,
+    settled: Collection[uuid.UUID] | None = None,
     backwards: bool = False,
     size: int = 30,
 ) -> SessionPage:
-    """A page after `key`, or before it; `as_of` is when the first page was read."""
-    sessions = _ordered(filtered(chosen, at), as_of)
+    """A page after `key`, or before it; `as_of` is when the first page was read.
+
+    `settled` are those that had ended in that second by then (`ended_in_second`).
+    """
+    sessions = _ordered(filtered(chosen, at), as_of, settled)
     if key is not None:
         sessions = sessions.filter(_beyond(key, backwards=backwards))
     sign = "" if backwards else "-"

@@ -21,6 +21,12 @@ def document() -> dict[str, Any]:
     return made
 
 
+def as_yaml() -> str:
+    """The document as it is committed in docs/openapi.yaml."""
+    text = OpenApiYamlRenderer().render(document(), renderer_context={})
+    return text.decode() if isinstance(text, bytes) else str(text)
+
+
 class SchemaView(PortalView):
     authentication_classes = []
     permission_classes = []

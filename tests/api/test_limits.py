@@ -1,0 +1,91 @@
+"""Rate limits and what a report costs (targets P5)."""
+
+from unittest import mock
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from offload_portal.api import throttling
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _empty_counts():
+    throttling._in_process.clear()
+    yield
+    throttling._in_process.clear()
+
+
+def test_limits_show_in_headers_and_hold(api, member, organization, settings, clock):
+    settings.API_REQUESTS_PER_MINUTE = 3
+    caller = api(member)
+    first = caller.get(f"organizations/{organization.slug}")
+    assert first.headers["RateLimit-Policy"] == '"token";q=3;w=60, "organization";q=150;w=60'
+    assert first.headers["RateLimit"] == '"token";r=2;t=60, "organization";r=149;t=60'
+    clock.shift(20)
+    caller.get("me")
+    assert caller.get("me").headers["RateLimit"] == '"token";r=0;t=40'
+    refused = caller.get("me")
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert refused.headers["Retry-After"] == "40"
+    assert refused.headers["RateLimit"] == '"token";r=0;t=40'
+    assert api(member).get("me").status_code == 200
+    clock.shift(40)
+    assert caller.get("me").status_code == 200
+
+
+def test_an_organization_has_a_limit_of_its_own(
+    api, member, owner, stranger, organization, settings, monkeypatch
+):
+    settings.API_REQUESTS_PER_MINUTE = 2
+    monkeypatch.setattr(throttling, "ORGANIZATION_FACTOR", 1)
+    path = f"organizations/{organization.slug}"
+    for _turn in range(2):
+        assert api(stranger).get(path).status_code == 404
+    assert api(member).get(path).status_code == 200
+    assert api(owner).get(path).status_code == 200
+    refused = api(owner).get(path)
+    assert refused.status_code == 429
+    assert refused.json()["scope"] == "organization"
+
+
+def test_with_the_cache_away_everybody_passes(api, member, settings, caplog):
+    settings.API_REQUESTS_PER_MINUTE = 1
+    caller = api(member)
+    with mock.patch.object(throttling, "_store", side_effect=ConnectionError("away")):
+        assert [caller.get("me").status_code for _turn in range(3)] == [200, 200, 200]
+    assert "The cache is away" in caplog.text
+
+
+def test_who_has_no_token_is_limited_by_address(nobody, settings):
+    settings.API_REQUESTS_PER_MINUTE = 1
+    assert nobody.get("schema").status_code == 200
+    assert nobody.get("schema").status_code == 429
+
+
+def test_what_a_report_costs(api, member, organization, clock):
+    """Authentication is one statement; nothing grows with what a report holds."""
+    caller = api(member)
+    started = caller.post("sessions", {"organization": organization.slug}).json()["id"]
+
+    def report(sequence, **more):
+        clock.shift(10)
+        with CaptureQueriesContext(connection) as queries:
+            body = {"sequence": sequence, "running_containers": 1, **more}
+            answer = caller.post(f"sessions/{started}/activity", body)
+        assert answer.status_code == 200, answer.content
+        return [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+
+    report(1)
+    plain = report(2)
+    tokens = [sql for sql in plain if "orgs_token" in sql or "orgs_person" in sql]
+    assert sum("orgs_token" in sql for sql in tokens) == 1
+    assert len(plain) <= 22
+    samples = [
+        {"at": f"2026-03-11T12:00:{second:02}Z", "cpu_percent": 1, "memory_bytes": 1}
+        for second in range(20)
+    ]
+    few, many = report(3, samples=samples[:1]), report(4, samples=samples)
+    assert len(few) == len(many)
