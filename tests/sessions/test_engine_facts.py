@@ -4,7 +4,7 @@ import pytest
 
 from sessions import services
 from sessions.models import Session
-from tests.sessions.worlds import billed, later, meter, report, seen, start
+from tests.sessions.lives import billed, later, meter, report, seen, start
 from usage.models import Pool
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from orgs.models import AuditEntry
 from sessions import services
 from sessions.models import ContainerRun, Session
 from tests.factories import actor
-from tests.sessions.worlds import (
+from tests.sessions.lives import (
     billed,
     later,
     ledger,

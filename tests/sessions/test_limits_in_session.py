@@ -5,7 +5,7 @@ import pytest
 from offload_portal.common.refusals import Refusal
 from sessions import services
 from tests.factories import actor
-from tests.sessions.worlds import billed, later, meter, report, seen, start, stop
+from tests.sessions.lives import billed, later, meter, report, seen, start, stop
 from usage import services as usage_services
 from usage.models import Allowance, LedgerEntry, Pool, UnpaidTime
 

@@ -9,7 +9,7 @@ from offload_portal.common.refusals import Refusal
 from sessions import services
 from sessions.models import Session
 from tests import factories
-from tests.sessions.worlds import billed, later, report, start
+from tests.sessions.lives import billed, later, report, start
 from usage.models import Allowance, LedgerEntry, Pool
 
 pytestmark = [

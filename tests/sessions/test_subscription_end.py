@@ -7,7 +7,7 @@ import pytest
 from offload_portal.common.refusals import Refusal
 from sessions import services
 from tests.factories import actor, licensed_member, organization, subscribe
-from tests.sessions.worlds import billed, later, meter, report, seen, start
+from tests.sessions.lives import billed, later, meter, report, seen, start
 from tests.usage.worlds import on_demand
 from usage.enums import OnDemand
 from usage.models import Allowance

@@ -34,7 +34,7 @@ def subscribe(
         at=at,
         organization=acme,
         plan=worlds.plan(slug),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
