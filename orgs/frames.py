@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -66,9 +66,9 @@ class Frame:
         }
 
 
-FrameView = Callable[Concatenate[HttpRequest, Frame, P], HttpResponse]
+FrameView = Callable[Concatenate[HttpRequest, Frame, P], HttpResponseBase]
 # Django names the arguments of a route, so the slug may come by name.
-Routed = Callable[..., HttpResponse]
+Routed = Callable[..., HttpResponseBase]
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -92,7 +92,7 @@ def organization_page(
     def decorate(view: FrameView[P]) -> Routed:
         def framed(
             request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
+        ) -> HttpResponseBase:
             frame = _frame(request, slug, section)
             with timezone.override(frame.zone):
                 if roles is not None and frame.membership.role not in roles:

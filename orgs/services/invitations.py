@@ -230,8 +230,6 @@ def _check_address(invitation: Invitation, person: Person) -> None:
 
 
 def is_address_of(email: str, person: Person) -> bool:
-    """Whether it is the person's own address or another one that they confirmed."""
-    if person.email.lower() == email.lower():
-        return True
+    """Whether it is an address that the person has confirmed: their own, or another one."""
     confirmed = EmailAddress.objects.filter(user_id=person.pk, verified=True)
     return bool(confirmed.filter(email__iexact=email).exists())

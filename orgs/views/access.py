@@ -53,6 +53,8 @@ def select_members(request: HttpRequest, frame: Frame) -> HttpResponse:
         )
         messages.success(request, _("Access is for selected members now."))
         return _back(frame)
+    if not access_overview(frame.organization).all_members:
+        return _back(frame)
     preview = who_loses(frame.organization, at=frame.at, all_members=True)
     return render(request, "orgs/select_members.html", frame.context(preview=preview))
 

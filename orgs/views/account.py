@@ -1,6 +1,5 @@
 """A person's own account."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +11,7 @@ from offload_portal.common.periods import cut_to_second
 from orgs import services
 from orgs.forms import AccountForm
 from orgs.frames import actor_of, person_of
+from orgs.language import remember_language
 from orgs.selectors import organizations_of
 
 
@@ -40,18 +40,3 @@ def _saved(request: HttpRequest, language: str) -> HttpResponse:
     response = redirect("orgs:account")
     remember_language(response, language)
     return response
-
-
-def remember_language(response: HttpResponse, language: str) -> None:
-    """The cookie that the language of pages follows; none where the browser decides."""
-    if not language:
-        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
-        return
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        language,
-        max_age=365 * 24 * 3_600,
-        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-        secure=settings.SESSION_COOKIE_SECURE,
-        samesite="Lax",
-    )

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,9 +17,10 @@ from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
 from orgs import services
+from orgs.adapter import INVITED_EMAIL
 from orgs.forms import InviteForm, blame
 from orgs.frames import OWNERS, SEERS, Frame, organization_page
-from orgs.models import Membership, Person
+from orgs.models import Invitation, Membership, Person
 from orgs.policies import check_can_change_people
 from orgs.selectors.invitations import (
     InvitationOffer,
@@ -40,8 +40,10 @@ KEPT_TOKEN = "invitation_token"  # noqa: S105  # the name of a place in the sess
 @organization_page("members", roles=SEERS)
 def invitations(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Those who were invited and have not answered."""
+    waiting = Invitation.objects.open().filter(organization=frame.organization)
     context = frame.context(
         rows=open_invitations(frame.organization, frame.at),
+        invitation_count=waiting.count(),
         member_count=Membership.objects.filter(organization=frame.organization).count(),
         hint=why_not(check_can_change_people, frame),
     )
@@ -74,19 +76,32 @@ def step_back(request: HttpRequest) -> bool:
 
 def _groups(review: Review | None) -> list[dict[str, Any]]:
     """The review by what would happen, those to be invited first."""
-    titles = {
-        Mark.NEW: (_("Will be invited"), "good"),
-        Mark.INVALID: (_("Not an e-mail address"), "danger"),
-        Mark.DUPLICATE: (_("Typed more than once"), "neutral"),
-        Mark.MEMBER: (_("Members already"), "neutral"),
-        Mark.INVITED: (_("Invited already"), "neutral"),
-    }
     lines = review.lines if review else ()
+    found = {mark: [line.email for line in lines if line.mark == mark] for mark in Mark}
     return [
-        {"mark": mark, "title": title, "kind": kind, "emails": emails}
-        for mark, (title, kind) in titles.items()
-        if (emails := [line.email for line in lines if line.mark == mark])
+        {"mark": mark, "title": _group_title(mark, len(emails)), "emails": emails}
+        for mark, emails in found.items()
+        if emails
     ]
+
+
+def _group_title(mark: Mark, count: int) -> str:
+    titles = {
+        Mark.NEW: ngettext("%(count)s will be invited", "%(count)s will be invited", count),
+        Mark.INVALID: ngettext(
+            "%(count)s is no e-mail address", "%(count)s are no e-mail addresses", count
+        ),
+        Mark.DUPLICATE: ngettext(
+            "%(count)s stands there twice", "%(count)s stand there more than once", count
+        ),
+        Mark.MEMBER: ngettext(
+            "%(count)s is a member already", "%(count)s are members already", count
+        ),
+        Mark.INVITED: ngettext(
+            "%(count)s has an open invitation", "%(count)s have an open invitation", count
+        ),
+    }
+    return titles[mark] % {"count": f"{count:,}"}
 
 
 def _sent(
@@ -168,6 +183,7 @@ def _accepted(
     except Refusal as refusal:
         return _refused(request, refusal, offer)
     request.session.pop(KEPT_TOKEN, None)
+    request.session.pop(INVITED_EMAIL, None)
     name = joined.organization.name
     messages.success(request, _("You are a member of %(organization)s.") % {"organization": name})
     return redirect("pages:overview", joined.organization.slug)
@@ -187,7 +203,7 @@ def _offered(request: HttpRequest, offer: InvitationOffer, person: Person) -> Ht
 def _offered_outside(request: HttpRequest, offer: InvitationOffer) -> HttpResponse:
     """Whoever opened the link has the mailbox: signing up with its address confirms it."""
     if offer.state == "open":
-        get_adapter().stash_verified_email(request, offer.email)
+        request.session[INVITED_EMAIL] = offer.email
     back = urlencode({"next": reverse("orgs:invitation")})
     sign_up = urlencode({"next": reverse("orgs:invitation"), "email": offer.email})
     context = {

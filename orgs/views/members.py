@@ -31,6 +31,7 @@ def members(request: HttpRequest, frame: Frame) -> HttpResponse:
         filtered=bool(wanted.search or wanted.role or wanted.access),
         roles=Role.choices,
         invitation_count=_invitation_count(frame),
+        member_count=Membership.objects.filter(organization=frame.organization).count(),
         hint=why_not(check_can_change_people, frame),
     )
     return render(request, "orgs/members.html", context)
