@@ -1,0 +1,132 @@
+"""The running portal, as its users meet it: on the embedded default, or as in production."""
+
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import redis
+from django.conf import settings
+
+from tests import servers
+from tests.runtime.processes import free_port, manage, surroundings
+
+PATIENCE_SECONDS = 120
+METER_EVERY_SECONDS = "2"
+# Numbered from the end: the tests' own workers count from 9 up.
+REDIS_DATABASE = 8
+CELERY = (sys.executable, "-W", "ignore::UserWarning", "-m", "celery", "-q", "-A", "offload_portal")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`said` is where the web server's output is kept, mail included."""
+
+    name: str
+    address: str
+    folder: Path
+    values: Mapping[str, str]
+
+    def manage(self, *arguments: str) -> str:
+        ended = manage(self.folder, *arguments, **self.values)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout.strip()
+
+
+@contextmanager
+def embedded(folder: Path, *, demonstration: bool = False) -> Iterator[Stack]:
+    """`manage.py run` with nothing but a data folder."""
+    port = free_port()
+    values = {
+        "PORT": str(port),
+        "METER_EVERY_SECONDS": METER_EVERY_SECONDS,
+        "DEMO": "1" if demonstration else "0",
+    }
+    stack = Stack("embedded", f"http://localhost:{port}", folder, values)
+    with _process([sys.executable, "manage.py", "run"], stack, "run"):
+        _wait_until_ready(stack)
+        yield stack
+
+
+@contextmanager
+def production(folder: Path, name: str) -> Iterator[Stack]:
+    """Web server, worker and scheduler as processes of their own, on PostgreSQL and Redis."""
+    with ExitStack() as cleanup:
+        database = cleanup.enter_context(servers.postgresql(name))
+        cleanup.enter_context(_database(database))
+        server = cleanup.enter_context(servers.redis_server())
+        cache = f"{server.rstrip('/')}/{REDIS_DATABASE}"
+        # What an earlier run left there would count into this one's limits.
+        redis.Redis.from_url(cache).flushdb()
+        port = free_port()
+        values = {
+            "PORT": str(port),
+            "METER_EVERY_SECONDS": METER_EVERY_SECONDS,
+            "DATABASE_URL": database,
+            "REDIS_URL": cache,
+        }
+        stack = Stack("production", f"http://localhost:{port}", folder, values)
+        stack.manage("prepare")
+        serve = [sys.executable, "manage.py", "serve"]
+        worker = [*CELERY, "worker", "--concurrency", "1", "--loglevel", "WARNING"]
+        beat = [*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", ""]
+        for command, part in ((serve, "web"), (worker, "worker"), (beat, "beat")):
+            cleanup.enter_context(_process(command, stack, part))
+        _wait_until_ready(stack)
+        yield stack
+
+
+@contextmanager
+def _database(address: str) -> Iterator[None]:
+    """A new database at the address, dropped afterwards."""
+    name = urlsplit(address).path.removeprefix("/")
+    server = urlunsplit(urlsplit(address)._replace(path="/postgres"))
+    with psycopg.connect(server, autocommit=True) as link:
+        link.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        link.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield
+    finally:
+        with psycopg.connect(server, autocommit=True) as link:
+            link.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def _process(command: list[str], stack: Stack, part: str) -> Iterator[None]:
+    with (stack.folder / f"{part}.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=settings.BASE_DIR,
+            env=surroundings(stack.folder, **stack.values),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_SECONDS)
+
+
+def _wait_until_ready(stack: Stack) -> None:
+    """Until /readyz finds everything in order: the meter has run then, too."""
+    until, found = time.monotonic() + PATIENCE_SECONDS, ""
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{stack.address}/readyz", timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            with error:
+                found = error.read().decode()
+        except OSError as error:
+            found = str(error)
+        time.sleep(0.2)
+    logs = "\n".join(path.read_text() for path in sorted(stack.folder.glob("*.log")))
+    raise AssertionError(f"{stack.name} is not ready: {found}\n{logs}")
