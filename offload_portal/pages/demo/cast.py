@@ -44,7 +44,7 @@ class Company:
     created_on: int = 0
     trial: bool = False
     committed_seconds: int | None = None
-    idle_timeout_seconds: int = 600
+    idle_timeout_seconds: int = 900
     gpu: bool = False
     limits: tuple[tuple[int, int, str], ...] = ()
     busy: tuple[int, int, float] = (0, 0, 1.0)
@@ -63,10 +63,10 @@ ACME = Company(
     created_on=0,
     trial=True,
     subscribes_on=15,
-    idle_timeout_seconds=900,
+    idle_timeout_seconds=1_200,
     gpu=True,
     limits=((15, 40_000_000, ""), (58, 90_000_000, "Release 4 needs more builds")),
-    busy=(44, 66, 1.9),
+    busy=(46, 70, 2.0),
     parts=(
         Part("Olivia Marsh", "owner", Role.OWNER, 0.3, early=True, signs_in=True),
         Part("Tomás Rivera", "tomas", Role.OWNER, 0.5),
@@ -82,7 +82,7 @@ ACME = Company(
         Part("Leïla Haddad", "leila", sessions_a_day=1.0),
         Part("王芳", "wang.fang", sessions_a_day=1.1, sizes=LARGE),
         Part("Elif Şahin", "elif", sessions_a_day=0.9),
-        Part("Build pipeline", "ci", sessions_a_day=6.0, forgets=0.0, client="ci"),
+        Part("Build pipeline", "ci", sessions_a_day=9.0, forgets=0.0, client="ci"),
     ),
     images=(
         "acme/checkout:dev",
@@ -104,9 +104,9 @@ BEICHEN = Company(
     plan="team",
     created_on=8,
     subscribes_on=8,
-    committed_seconds=130 * HOUR,
-    limits=((8, 4_000_000, ""), (52, 12_000_000, "固件发布")),
-    busy=(30, 50, 1.4),
+    committed_seconds=210 * HOUR,
+    limits=((8, 5_000_000, ""), (52, 15_000_000, "固件发布")),
+    busy=(22, 36, 1.6),
     parts=(
         Part("李静", "owner", Role.OWNER, 0.4, signs_in=True),
         Part("赵磊", "editor", Role.EDITOR, 0.3, signs_in=True),

@@ -8,11 +8,14 @@ from itertools import count
 from random import Random
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
 from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
 from offload_portal.pages.demo.cast import Company, Part
 from offload_portal.pages.demo.plans import (
+    Moment,
     SessionPlan,
     build_report,
     plan_session,
@@ -79,6 +82,7 @@ class Fleet:
     end: datetime
     started: int = 0
     refused: int = 0
+    busy_until: dict[object, datetime] = field(default_factory=dict)
 
     def employ(self, developer: Developer, first: date, last: date) -> None:
         """Put the developer's sessions of those days into the diary."""
@@ -106,6 +110,9 @@ class Fleet:
 
     def start(self, developer: Developer, at: datetime, plan: SessionPlan | None = None) -> None:
         """Start a session and put its reports and its stop into the diary."""
+        if plan is None and at < self.busy_until.get(developer.person.pk, at):
+            # Whoever is at work starts nothing; the session at hand goes on.
+            return
         plan = plan or plan_session(self.random, developer.company, developer.part)
         try:
             session = services.start(
@@ -116,18 +123,27 @@ class Fleet:
                 request=plan.request,
             )
         except Refusal:
-            # One runs already, or nothing is left: the developer tries another time.
+            # Nothing is left, or one runs already: the developer tries another time.
             self.refused += 1
             return
         self.started += 1
         timeout = session.idle_timeout_seconds
+        lasts = plan.stops_after or plan.last_activity + timeout + settings.SESSION_IDLE_END_SECONDS
+        self.busy_until[developer.person.pk] = at + timedelta(seconds=lasts)
         for sequence, moment in enumerate(report_times(plan, timeout), start=1):
             self._plan_report(developer, session, plan, sequence, moment)
         if plan.stops_after is not None:
             stop_at = at + timedelta(seconds=plan.stops_after)
             self.diary.add(stop_at, lambda at: self._stop(developer, session, at))
 
-    def _plan_report(self, developer, session, plan, sequence, moment) -> None:  # type: ignore[no-untyped-def]
+    def _plan_report(
+        self,
+        developer: Developer,
+        session: Session,
+        plan: SessionPlan,
+        sequence: int,
+        moment: Moment,
+    ) -> None:
         at = session.created_at + timedelta(seconds=moment[0])
         recent = at > self.end - timedelta(days=SAMPLES_OF_LAST_DAYS)
 

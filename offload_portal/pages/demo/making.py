@@ -6,8 +6,8 @@ from random import Random
 
 from django.db import transaction
 
-from offload_portal.pages.demo.cast import COMPANIES, Company, Part
-from offload_portal.pages.demo.fleet import Developer, Diary, Fleet
+from offload_portal.pages.demo.cast import COMPANIES, Part
+from offload_portal.pages.demo.fleet import Act, Developer, Diary, Fleet
 from offload_portal.pages.demo.plans import Burst, SessionPlan
 from offload_portal.pages.demo.story import Founded
 from sessions import services
@@ -75,11 +75,11 @@ def _write_story(diary: Diary, fleet: Fleet, each: Founded, beginning: datetime)
     diary.add(on(day, 2), lambda at: each.grant(at))
 
 
-def _limiting(each: Founded, microusd: int, reason: str):  # type: ignore[no-untyped-def]
+def _limiting(each: Founded, microusd: int, reason: str) -> Act:
     return lambda at: each.limit(at, microusd, reason)
 
 
-def _joining(fleet: Fleet, each: Founded, part: Part):  # type: ignore[no-untyped-def]
+def _joining(fleet: Fleet, each: Founded, part: Part) -> Act:
     """Somebody joins, gets a license and works from the next day on."""
 
     def act(at: datetime) -> None:
@@ -118,7 +118,7 @@ def _leave_at_work(diary: Diary, fleet: Fleet, each: Founded) -> None:
     diary.add(begin, _starting(fleet, each, parts[mailbox], idle))
 
 
-def _starting(fleet: Fleet, each: Founded, part: Part, plan: SessionPlan):  # type: ignore[no-untyped-def]
+def _starting(fleet: Fleet, each: Founded, part: Part, plan: SessionPlan) -> Act:
     def act(at: datetime) -> None:
         developer = Developer(each.company, part, each.people[part.mailbox], each.place)
         fleet.start(developer, at, plan)
@@ -133,4 +133,3 @@ def _sign_ins() -> list[tuple[str, str]]:
         for part in company.parts
         if part.signs_in
     ]
-

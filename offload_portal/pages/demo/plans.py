@@ -25,6 +25,10 @@ class Burst:
     seconds: int
 
 
+# Seconds from the session's start, the burst that it belongs to, whether that ends with it.
+Moment = tuple[int, Burst, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
     """`stops_after` None: nobody stops it, so it ends idle."""
@@ -34,6 +38,11 @@ class SessionPlan:
     stops_after: int | None
     images: tuple[str, ...]
     builds: bool
+
+    @property
+    def last_activity(self) -> int:
+        """Seconds from the start; 0 where nothing ever happens."""
+        return self.bursts[-1].start + self.bursts[-1].seconds if self.bursts else 0
 
 
 def plan_session(random: Random, company: Company, part: Part) -> SessionPlan:
@@ -48,7 +57,7 @@ def plan_session(random: Random, company: Company, part: Part) -> SessionPlan:
     return SessionPlan(
         request=_request(random, company, part),
         bursts=bursts,
-        stops_after=end + random.randrange(20, 400) if random.random() < 0.55 else None,
+        stops_after=end + random.randrange(20, 400) if random.random() < 0.5 else None,
         images=tuple(random.choices(company.images, k=random.randrange(1, 4))),
         builds=random.random() < 0.5,
     )
@@ -83,8 +92,8 @@ def _bursts(random: Random, timeout: int) -> Iterator[Burst]:
         start += min(max(seconds, 120), 7_200) + random.randrange(60, timeout + 240)
 
 
-def report_times(plan: SessionPlan, timeout: int) -> Iterator[tuple[int, Burst, bool]]:
-    """(seconds from the start, its burst, whether the burst ends with it), in order."""
+def report_times(plan: SessionPlan, timeout: int) -> Iterator[Moment]:
+    """When the client reports, in order."""
     step = timeout - BEFORE_TIMEOUT_SECONDS
     for burst in plan.bursts:
         yield burst.start, burst, False
@@ -98,7 +107,7 @@ def build_report(
     plan: SessionPlan,
     started: datetime,
     sequence: int,
-    moment: tuple[int, Burst, bool],
+    moment: Moment,
     *,
     samples: bool,
 ) -> ActivityReport:

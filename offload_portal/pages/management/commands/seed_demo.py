@@ -16,6 +16,8 @@ from offload_portal.pages import demo
 from offload_portal.pages.runtime.preparing import SIGN_INS
 from orgs.models import Person
 
+NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
+
 
 class Command(BaseCommand):
     help = "Make the demonstration in an empty database: 90 days of two organizations."
@@ -39,10 +41,8 @@ class Command(BaseCommand):
 
     def _made(self, password: str, options: dict[str, Any]) -> demo.Made:
         # Its invitations go to nobody, and there is much to make and little to collect.
-        backend, settings.EMAIL_BACKEND = (
-            settings.EMAIL_BACKEND,
-            "django.core.mail.backends.dummy.EmailBackend",
-        )
+        backend = settings.EMAIL_BACKEND
+        settings.EMAIL_BACKEND = NO_MAIL
         gc.disable()
         try:
             return demo.make(
