@@ -22,6 +22,7 @@ EVERYWHERE = "not browser and not docker and not benchmark"
 ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
 # A marker and the program that its tests need.
 NEEDS_PACKAGES = (("browser", "chromium"),)
+CHOSEN = ("overview", "activity", "session", "billing", "access", "limits")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 
 
@@ -107,13 +108,21 @@ def _servers(stack: ExitStack) -> dict[str, str]:
     return {"DATABASE_URL": database, "REDIS_URL": stack.enter_context(servers.redis_server())}
 
 
+def _keep_chosen() -> None:
+    """The pictures that the documents show."""
+    folder = BUILD.parent / "docs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in CHOSEN:
+        shutil.copy(BUILD / "screenshots" / f"{name}-wide-light.png", folder / f"{name}.png")
+
+
 def main(arguments: list[str]) -> int:
     BUILD.mkdir(exist_ok=True)
     where = arguments.index("--") if "--" in arguments else len(arguments)
     own, extra = arguments[:where], arguments[where + 1 :]
     if "--screenshots" in own:
-        os.environ["SCREENSHOTS"] = "1"
-        outcomes = list(with_packages(["tests/e2e", *extra]))
+        outcomes = list(with_packages(["tests/e2e/test_pictures.py", *extra]))
+        _keep_chosen()
     elif "--all" in own:
         outcomes = list(with_packages(extra))
     else:
