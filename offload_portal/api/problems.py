@@ -10,6 +10,7 @@ from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
 from offload_portal.common.refusals import Refusal, not_found, problem
@@ -138,6 +139,7 @@ def _flat(detail: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
         yield path or "body", [str(detail)]
 
 
+@csrf_exempt
 def not_found_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     """For paths under the API that no route knows: the same body as for foreign things."""
     return answer(not_found())

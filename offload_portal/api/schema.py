@@ -8,7 +8,16 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from offload_portal.api.problems import PROBLEM_JSON
-from offload_portal.api.serializers import InstantField, NumberField, ProblemShape
+from offload_portal.api.serializers import (
+    INSTANTS,
+    ONE_LINE,
+    SOMETHING,
+    InstantField,
+    NumberField,
+    ProblemShape,
+    Shape,
+    TextField,
+)
 from offload_portal.api.views import PortalView
 
 MEANINGS = {
@@ -116,6 +125,13 @@ class PortalSchema(AutoSchema):
             bodies.setdefault(str(status), known)
         return dict(sorted(bodies.items()))
 
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, Shape):
+            schema["additionalProperties"] = False
+            schema.update(serializer.limits)
+        return schema
+
     def _number(self, field: Any, direction: str) -> dict[str, Any]:
         meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
         return {"type": "number", "minimum": 0, "maximum": field.most, **meta}
@@ -124,11 +140,17 @@ class PortalSchema(AutoSchema):
         self, field: Any, direction: Any, bypass_extensions: Any = False
     ) -> Any:
         if isinstance(field, InstantField):
-            schema = {"type": "string", "format": "date-time"}
+            schema: dict[str, Any] = {"type": "string", "format": "date-time"}
+            if direction == "request":
+                schema["pattern"] = INSTANTS
             meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
             if field.allow_null:
-                schema["type"] = ["string", "null"]  # type: ignore[assignment]  # OpenAPI 3.1
+                schema["type"] = ["string", "null"]
             return {**schema, **meta}
         if isinstance(field, NumberField):
             return self._number(field, direction)
-        return super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        known = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if isinstance(field, TextField):
+            known["pattern"] = field.pattern or (ONE_LINE if field.allow_blank else SOMETHING)
+        known.update(getattr(field, "limits", {}))
+        return known

@@ -16,11 +16,24 @@ from offload_portal.common.periods import cut_to_second
 _RFC3339 = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.\d{1,12})?([Zz]|[+-]\d{2}:\d{2})"
 )
-FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+INSTANTS = (
+    r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
+# A day more on both sides for those that are written with an offset.
+FIRST, LAST = datetime(1999, 12, 31, tzinfo=UTC), datetime(2100, 1, 2, tzinfo=UTC)
+_NO_CONTROL = r"\x00-\x1f\x7f-\x9f"
+ONE_LINE = rf"^[^{_NO_CONTROL}]*$"
+SOMETHING = rf"^[^{_NO_CONTROL}]*[^\s{_NO_CONTROL}][^{_NO_CONTROL}]*$"
 
 
 class Shape(serializers.Serializer[Any]):
-    """A serializer that neither saves nor lets an unknown field pass in silence."""
+    """A serializer that neither saves nor lets an unknown field pass in silence.
+
+    `limits` are more keywords of JSON Schema for the document, such as `maxProperties`.
+    """
+
+    limits: Mapping[str, Any] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -75,6 +88,8 @@ class WholeNumberField(serializers.IntegerField):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)  # JSON has one kind of number: 3.0 is a whole one
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return data
@@ -113,6 +128,11 @@ class TextField(serializers.CharField):
     default_error_messages = {
         "control": gettext_lazy("Control characters can't be part of it."),
     }
+
+    def __init__(self, *, pattern: str = "", **kwargs: Any) -> None:
+        """`pattern` is for the document; who gives one checks it."""
+        super().__init__(**kwargs)
+        self.pattern = pattern
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -26,6 +26,7 @@ from usage.enums import EntrySource
 MOST_LABELS, LABEL_NAME, LABEL_VALUE = 20, 63, 255
 # Begins with a letter, so that it can't be taken for a place in a list.
 LABEL_NAMES = rf"^[A-Za-z][A-Za-z0-9._/-]{{0,{LABEL_NAME - 1}}}$"
+LABEL_QUERY = rf"^[A-Za-z][A-Za-z0-9._/-]{{0,{LABEL_NAME - 1}}}=[^\x00-\x1f\x7f-\x9f]*$"
 MOST_CONTAINERS, MOST_SAMPLES = 10_000, 10_000
 MOST_COUNT = 1_000_000
 MOST_PERCENT = 1_000_000
@@ -34,6 +35,8 @@ LONGEST_SECONDS = 1_000_000_000
 
 class LabelsField(serializers.DictField):
     """A map of labels for charge-back."""
+
+    limits = {"maxProperties": MOST_LABELS, "propertyNames": {"pattern": LABEL_NAMES}}
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         if isinstance(data, Mapping) and len(data) > MOST_LABELS:
@@ -159,7 +162,10 @@ class SessionQuery(PageQuery):
     engine_size = TextField(required=False, max_length=32)
     image = TextField(required=False, max_length=255, help_text="With or without its tag.")
     label = TextField(  # type: ignore[assignment]  # a field
-        required=False, max_length=LABEL_NAME + 1 + LABEL_VALUE, help_text="`name=value`."
+        required=False,
+        max_length=LABEL_NAME + 1 + LABEL_VALUE,
+        help_text="`name=value`.",
+        pattern=LABEL_QUERY,
     )
     started_after = InstantField(required=False, help_text="At this instant or later.")
     started_before = InstantField(required=False, help_text="Before this instant.")

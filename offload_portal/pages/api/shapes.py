@@ -88,6 +88,8 @@ class NewSubscription(Shape):
 class SubscriptionChange(Shape):
     """One change at a time."""
 
+    limits = {"minProperties": 1, "maxProperties": 1}
+
     plan = TextField(required=False, max_length=40)
     committed_compute_seconds = WholeNumberField(required=False)
     cancelled = FlagField(required=False, help_text="True cancels, false resumes.")
