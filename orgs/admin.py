@@ -31,7 +31,8 @@ class LookOnly(admin.ModelAdmin[Any]):
 
 class MembershipInline(admin.TabularInline[Membership, Organization]):
     model = Membership
-    fields = readonly_fields = ["person", "role", "joined_at"]
+    fields = ("person", "role", "joined_at")
+    readonly_fields = ("person", "role", "joined_at")
     extra = 0
     can_delete = False
     ordering = ["joined_at", "id"]

@@ -4,12 +4,20 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 
 from offload_portal.common.actors import PORTAL
 from orgs import services
 from orgs.enums import Role
 from orgs.models import Membership, Organization, Person
 from tests import factories
+
+
+def html_of(message: EmailMessage) -> str:
+    """The HTML part of a mail that has one."""
+    assert isinstance(message, EmailMultiAlternatives)
+    return str(message.alternatives[0][0])
+
 
 Join = Callable[..., Person]
 

@@ -22,7 +22,13 @@ NEW = {
 
 
 def link_in(message, start):
-    return re.search(rf"http://\S+?({start}\S+)", str(message.body))[1]
+    return found_in(rf"http://\S+?({start}\S+)", str(message.body))
+
+
+def found_in(pattern, text):
+    found = re.search(pattern, text)
+    assert found, f"{pattern} is not there"
+    return found[1]
 
 
 def test_signing_up_confirming_and_creating_an_organization():
@@ -103,7 +109,7 @@ def test_the_link_leads_to_an_address_without_its_secret(token):
 def test_a_new_person_joins_without_confirming_the_invited_address_again(token, place):
     client = Client()
     page = client.get(f"/invitations/{token}/", follow=True).content.decode()
-    sign_up = re.search(r'href="(/account/signup/[^"]+)"', page)[1].replace("&amp;", "&")
+    sign_up = found_in(r'href="(/account/signup/[^"]+)"', page).replace("&amp;", "&")
     assert "ada@example.com" in client.get(sign_up).content.decode()
     response = client.post(sign_up, {**NEW, "next": "/invitations/open/"})
     assert response.headers["Location"] == "/invitations/open/"

@@ -21,6 +21,7 @@ from orgs.models import (
     TeamMember,
 )
 from tests.factories import actor
+from tests.orgs.conftest import html_of
 
 SECOND = timedelta(seconds=1)
 
@@ -249,7 +250,7 @@ def test_who_waits_and_the_owners_are_told(place, owner, join, at):
         (ada.email, "You wait for a license in Northwind"),
         (owner.email, "1 member waits for a license in Northwind"),
     ]
-    assert all(message.alternatives for message in mail.outbox)
+    assert all("<html" in html_of(message) for message in mail.outbox)
 
 
 def test_every_change_of_access_leaves_an_entry(place, owner, join, pool, at):

@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 
 from offload_portal.common.refusals import Refusal
 from orgs import selectors, services
-from orgs.enums import OffloadSwitch, Role
+from orgs.enums import EngineSizeName, OffloadSwitch, Role
 from orgs.models import AccessLoss, AuditEntry, Policy
 from tests.factories import actor
+from usage.rates import DEFAULT_SIZES
 
 SECOND = timedelta(seconds=1)
 USUAL = services.PolicyChange(
@@ -112,3 +113,7 @@ def test_only_owners_change_the_policy(place, join, at, role):
 def test_the_database_refuses_timeouts_out_of_order(place):
     with pytest.raises(IntegrityError), transaction.atomic():
         Policy.objects.filter(organization=place).update(idle_timeout_seconds=5)
+
+
+def test_a_policy_offers_every_engine_size_that_there_is():
+    assert EngineSizeName.values == [size.name for size in DEFAULT_SIZES]

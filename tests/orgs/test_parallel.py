@@ -1,0 +1,108 @@
+"""What two people do at once, on real connections."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, connections
+
+from offload_portal.common.actors import PORTAL
+from offload_portal.common.refusals import Refusal
+from orgs import services
+from orgs.enums import LicenseState, Role
+from orgs.models import License, Membership, Organization
+from tests import factories
+from tests.factories import actor
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.postgresql,
+]
+
+
+@pytest.fixture(autouse=True)
+def _on_postgresql():
+    if connection.vendor != "postgresql":
+        pytest.fail("run by the PostgreSQL pass only")
+
+
+def in_threads(calls):
+    def run(call):
+        try:
+            return call()
+        except Refusal as refused:
+            return refused.code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_two_owners_who_demote_each_other_leave_one(owner, place, join, at):
+    other = join(place, "Other", Role.OWNER)
+
+    def demote(by, whom):
+        return services.change_role(
+            actor=actor(by), at=at, organization=place, person=whom, role=Role.MEMBER
+        )
+
+    for _ in range(5):
+        Membership.objects.update(role=Role.OWNER)
+        in_threads([lambda: demote(owner, other), lambda: demote(other, owner)])
+        assert Membership.objects.owners().count() == 1
+
+
+def test_two_owners_who_leave_at_once_leave_one(owner, place, join, at):
+    other = join(place, "Other", Role.OWNER)
+    results = in_threads(
+        [
+            lambda person=person: services.leave(
+                actor=actor(person), at=at, organization=place, person=person
+            )
+            for person in (owner, other)
+        ]
+    )
+    assert "last_owner" in results
+    assert Membership.objects.owners().count() == 1
+
+
+def test_the_last_license_goes_to_one(owner, place, join, at):
+    services.set_license_pool(actor=PORTAL, at=at, organization=place, licenses=1)
+    people = [join(place, f"P{number}") for number in range(8)]
+    in_threads(
+        [
+            lambda person=person: services.grant_to_person(
+                actor=actor(owner), at=at, organization=place, person=person
+            )
+            for person in people
+        ]
+    )
+    assert License.objects.held().count() == 1
+    assert License.objects.filter(state=LicenseState.QUEUED).count() == 7
+    assert Organization.objects.get(pk=place.pk).licenses_held == 1
+
+
+def test_a_link_that_is_followed_twice_at_once_is_accepted_once(owner, place, at):
+    ada = factories.person("Ada", "ada@example.com")
+    done = services.invite(actor=actor(owner), at=at, organization=place, emails=[ada.email])
+    token = done.sent[0].token
+    results = in_threads(
+        [
+            lambda: services.accept_invitation(actor=actor(ada), at=at, token=token, person=ada)
+            for _ in range(4)
+        ]
+    )
+    assert results.count("invitation_used") == 3
+
+
+def test_of_many_who_want_one_address_each_gets_another(owner, at):
+    people = [factories.person(f"P{number}") for number in range(6)]
+    made = in_threads(
+        [
+            lambda person=person: services.create_organization(
+                actor=actor(person), at=at, person=person, name="Acme"
+            )
+            for person in people
+        ]
+    )
+    assert len({each.slug for each in made}) == 6
