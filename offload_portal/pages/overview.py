@@ -10,7 +10,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from offload_portal.common.refusals import Refusal
 from offload_portal.pages import overview_needs as needs
 from offload_portal.pages import overview_numbers as numbers
 from offload_portal.pages.home import remember
@@ -19,8 +18,7 @@ from orgs.frames import Frame, organization_page, person_of
 from orgs.selectors import first_steps, pool_of
 from sessions.charts import course_chart
 from sessions.selectors import SessionPage, SessionView, filter_for, session_page
-from sessions.services import StartPreview, preview_start
-from sessions.services.starting import StartRequest
+from sessions.selectors.accounts import account_views
 from usage.selectors import AllowanceView, allowance_of, use_by_day
 
 SHOWN = 12
@@ -47,14 +45,17 @@ def overview(request: HttpRequest, frame: Frame) -> HttpResponse:
     if asked_part(request) == "running":
         return render(request, "pages/running.html", context)
     remember(request, frame.organization.slug)
-    view = allowance_of(frame.organization, frame.at)
-    context |= {"allowance": view, "subscription": view.subscription}
-    context |= {"lasts": numbers.lasts_text(view)}
     if not frame.membership.sees_everything:
         context |= _own(request, frame, page)
         return render(request, "pages/overview_member.html", context)
-    context |= _whole(frame, view, empty=not page.rows)
+    context |= _whole(frame, empty=not page.rows)
     return render(request, "pages/overview.html", context)
+
+
+def _allowance(view: AllowanceView) -> dict[str, Any]:
+    """The first question: may we work, and until when."""
+    lasts = numbers.lasts_text(view)
+    return {"allowance": view, "subscription": view.subscription, "lasts": lasts}
 
 
 def _running(frame: Frame, page: SessionPage) -> dict[str, Any]:
@@ -69,9 +70,11 @@ def _running(frame: Frame, page: SessionPage) -> dict[str, Any]:
     return {"running": rows, "running_more": more, "shown": SHOWN, "own": own}
 
 
-def _whole(frame: Frame, view: AllowanceView, *, empty: bool) -> dict[str, Any]:
+def _whole(frame: Frame, *, empty: bool) -> dict[str, Any]:
+    view = allowance_of(frame.organization, frame.at)
     steps = first_steps(frame.organization)
-    context: dict[str, Any] = {
+    context = {
+        **_allowance(view),
         "needs": needs.needs_of(frame, view, steps, pool_of(frame.organization).queued),
         "costs": numbers.costs_of(view),
         "course": _course(frame, view),
@@ -98,26 +101,16 @@ def _course(frame: Frame, view: AllowanceView) -> Any:
 
 
 def _own(request: HttpRequest, frame: Frame, page: SessionPage) -> dict[str, Any]:
-    """May I start, and if not, why and whom to ask; and what I did lately."""
-    preview, refusal = _may_start(request, frame)
-    recent = [row for row in page.rows if not row.is_running][:RECENT]
+    """May I start, and if not, why and whom to ask: what `/accounts` says to clients."""
+    views = account_views(person_of(request), frame.at)
+    mine = next(view for view in views if view.account.organization.pk == frame.organization.pk)
+    refusal = mine.refusal
     return {
-        "preview": preview,
+        **_allowance(mine.allowance),
         "refusal": refusal,
         "whom": refusal.extra.get("contacts", ()) if refusal else (),
-        "recent": recent,
+        "policy": mine.account.policy,
+        "ahead": numbers.is_paid_ahead(mine.allowance),
+        "recent": [row for row in page.rows if not row.is_running][:RECENT],
         "commands": _commands(frame),
     }
-
-
-def _may_start(request: HttpRequest, frame: Frame) -> tuple[StartPreview | None, Refusal | None]:
-    try:
-        preview = preview_start(
-            at=frame.at,
-            person=person_of(request),
-            organization=frame.organization,
-            request=StartRequest(),
-        )
-    except Refusal as refusal:
-        return None, refusal
-    return preview, None

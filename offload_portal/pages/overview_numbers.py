@@ -58,3 +58,8 @@ def costs_of(view: AllowanceView) -> Costs:
     elif view.on_demand.left_compute_seconds is not None and not view.let_finish:
         beyond = min(beyond, view.on_demand.left_compute_seconds)
     return Costs(so_far, so_far + beyond * view.rate_microusd, limit)
+
+
+def is_paid_ahead(view: AllowanceView) -> bool:
+    """Whether the next second comes from the commitment or a top-up."""
+    return bool(view.committed.left_compute_seconds or view.top_up.left_compute_seconds)

@@ -21,6 +21,7 @@ from sessions.selectors import Insights, SessionView, find_session, insights
 from usage.enums import EntrySource
 
 MOST_RUNS_SHOWN = 200
+MOST_EVENTS_SHOWN = 100
 BACK = {"overview": "pages:overview", "activity": "pages:activity"}
 
 
@@ -107,8 +108,9 @@ def _pictures(frame: Frame, seen: Insights) -> dict[str, object]:
         "runs_shown": MOST_RUNS_SHOWN,
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), _detail(event.kind, event.detail))
-            for event in seen.events
+            for event in seen.events[:MOST_EVENTS_SHOWN]
         ],
+        "events_more": max(0, len(seen.events) - MOST_EVENTS_SHOWN),
     }
 
 

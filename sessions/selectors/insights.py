@@ -151,6 +151,8 @@ def _events(
     events = [SessionEvent(view.created_at, "created")]
     if view.ready_at is not None:
         events.append(SessionEvent(view.ready_at, "ready"))
+    if segments and segments[0].kind == "active":  # in the very second of the start
+        events.append(SessionEvent(segments[0].start, "first_activity"))
     for before, segment in itertools.pairwise(segments):
         if segment.kind == "active":
             first = segment.start == view.first_active_at
