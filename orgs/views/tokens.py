@@ -1,6 +1,7 @@
 """Tokens for scripts: a person's own, and an organization's. A new one is shown once."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -80,7 +81,7 @@ def _listed(rows: QuerySet[Token]) -> list[Token]:
 
 
 def _page(
-    request: HttpRequest, template: str, context: dict[str, object], form: TokenForm
+    request: HttpRequest, template: str, context: dict[str, Any], form: TokenForm
 ) -> HttpResponse:
     response = render(request, template, context, status=400 if form.errors else 200)
     # A token stands on it once; no cache and no history may keep it.

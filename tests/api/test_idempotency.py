@@ -1,5 +1,6 @@
 """The same key and body get the same answer (targets R4)."""
 
+import uuid
 from datetime import timedelta
 from unittest import mock
 
@@ -109,12 +110,12 @@ def test_who_lost_the_claim_undoes_what_it_did(api, member, organization, clock)
     """It was stuck for more than a minute, and another request took over in the meantime."""
     caller = api(member)
     keep = idempotency._keep
-    answers = []
+    answers: list[None] = []
 
     def overtaken(kept, claim, answer):
         if not answers:
             answers.append(None)
-            KeptAnswer.objects.update(claim=kept.pk and idempotency.uuid.uuid4())
+            KeptAnswer.objects.update(claim=uuid.uuid4())
         keep(kept, claim, answer)
 
     with mock.patch.object(idempotency, "_keep", overtaken):

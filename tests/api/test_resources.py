@@ -1,11 +1,12 @@
 """What each resource says, beside its errors: tags, waiting, accounts, billing, documents."""
 
+from urllib.parse import quote
+
 import pytest
 import yaml
 from django.conf import settings as django_settings
 
 from offload_portal.pages.api import documents
-from sessions.api import views as session_views
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -74,8 +75,7 @@ def test_waiting_ends_when_something_changes_or_time_is_up(
         if len(slept) == 3:
             api(member).post(f"{path}/stop")
 
-    monkeypatch.setattr(session_views.time, "sleep", sleep)
-    from urllib.parse import quote
+    monkeypatch.setattr("time.sleep", sleep)
 
     answer = caller.get(f"{path}?wait=30&etag={quote(tag)}")
     assert answer.json()["state"] == "ended"

@@ -135,7 +135,7 @@ def test_the_command_prints_a_token_that_works(member, capsys):
     assert Api(value).get("me").json()["email"] == member.email
     row = Token.objects.get()
     assert row.scopes == ["sessions"]
-    assert row.expires_at - row.created_at == timedelta(days=2)
+    assert row.expires_at == row.created_at + timedelta(days=2)
 
 
 @pytest.mark.django_db
