@@ -6,13 +6,12 @@ from typing import Any
 
 from offload_portal.api import throttling
 from offload_portal.api.callers import insufficient_scope
-from offload_portal.common.refusals import not_found
 from orgs.api.access import OrganizationView
 from orgs.enums import Scope
 from orgs.models import Membership, Organization, Person
 from sessions.filters import SessionFilter
 from sessions.models import Session
-from sessions.selectors import filter_for, find_session
+from sessions.selectors import filter_for, find_own_session, find_session
 
 NOBODY = uuid.UUID(int=0)
 FILTERS = (
@@ -42,9 +41,7 @@ class SessionsAccess(OrganizationView):
 
     def own(self, session_id: uuid.UUID) -> Session:
         """The caller's own session; 404 for all others'."""
-        session, _membership = find_session(self.person, session_id)
-        if session.person_id != self.person.pk:
-            raise not_found()
+        session = find_own_session(self.person, session_id)
         throttling.count_organization(self.request, session.organization_id)
         return session
 

@@ -62,6 +62,18 @@ def person_with_sessions(organization_id: uuid.UUID, email: str) -> uuid.UUID | 
     return people.values_list("pk", flat=True).first()
 
 
+def find_own_session(person: Person, session_id: uuid.UUID) -> Session:
+    """The person's own session while they belong to its organization; else 404. One statement."""
+    session = (
+        Session.objects.filter(pk=session_id, person=person)
+        .filter(organization__memberships__person=person)
+        .first()
+    )
+    if session is None:
+        raise not_found()
+    return session
+
+
 def session_view(session: Session, at: datetime) -> SessionView:
     return views_of([session], at)[0]
 

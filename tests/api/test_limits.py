@@ -82,7 +82,7 @@ def test_what_a_report_costs(api, member, organization, clock):
     plain = report(2)
     tokens = [sql for sql in plain if "orgs_token" in sql or "orgs_person" in sql]
     assert sum("orgs_token" in sql for sql in tokens) == 1
-    assert len(plain) <= 22
+    assert len(plain) <= 17
     samples = [
         {"at": f"2026-03-11T12:00:{second:02}Z", "cpu_percent": 1, "memory_bytes": 1}
         for second in range(20)
