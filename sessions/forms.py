@@ -51,8 +51,19 @@ class ActivityChoice:
 
 def _date(label: Any) -> forms.DateField:
     return forms.DateField(
-        label=label, required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=label,
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput(attrs={"placeholder": "2026-01-31"}),
     )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True
 
 
 def _minutes(label: Any) -> forms.IntegerField:
@@ -104,6 +115,10 @@ class ActivityForm(forms.Form):
     ) -> None:
         super().__init__(data, auto_id="filter_%s")
         self._chosen, self._at, self._zone, self._billing = chosen, at, zone, billing
+        for name in ("since", "until"):
+            # A browser drops what is no day from a field for days; then it is one for text.
+            text = str(data.get(name) or "")
+            self.fields[name].widget.input_type = "date" if not text or _is_day(text) else "text"
         self.fields["user"].widget.attrs |= {"list": "people", "autocomplete": "off"}
         if not chosen.organizations <= chosen.everyone_in:
             del self.fields["user"]
