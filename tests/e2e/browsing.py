@@ -89,7 +89,7 @@ def picture(opened: Window, name: str) -> None:
     """The page as it is, wide and narrow, light and dark; nothing may stick out sideways."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     for scheme in ("light", "dark"):
-        opened.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        opened.page.emulate_media(color_scheme=scheme)
         for kind, size in (("wide", WIDE), ("narrow", NARROW)):
             opened.page.set_viewport_size(size)  # type: ignore[arg-type]
             opened.page.wait_for_timeout(250)

@@ -5,6 +5,6 @@ owners subscribe and set limits, clients start, report and stop. Deterministic f
 end.
 """
 
-from offload_portal.pages.demo.making import DAYS, Made, make
+from offload_portal.pages.demo.making import DAYS, LEAST_DAYS, Made, make
 
-__all__ = ["DAYS", "Made", "make"]
+__all__ = ["DAYS", "LEAST_DAYS", "Made", "make"]

@@ -14,6 +14,8 @@ from sessions import services
 from sessions.services.starting import StartRequest
 
 DAYS = 90
+# By then everybody has joined.
+LEAST_DAYS = 17
 # Who is at work when the demonstration is opened: (mailbox, started so many minutes before).
 AT_WORK = {"acme": (("priya", 52), ("chen.wei", 31), ("sofia", 12)), "beichen": (("member", 40),)}
 FORGOTTEN = {"acme": ("jonas", 6), "beichen": ("zhou.jie", 4)}

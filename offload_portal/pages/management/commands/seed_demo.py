@@ -30,6 +30,8 @@ class Command(BaseCommand):
     def handle(self, *arguments: Any, **options: Any) -> None:
         if Person.objects.exists():
             raise CommandError("The database has people already; the demonstration needs none.")
+        if options["days"] < demo.LEAST_DAYS:
+            raise CommandError(f"The story takes at least {demo.LEAST_DAYS} days.")
         begun = time.monotonic()
         password = secrets.token_urlsafe(9)
         made = self._made(password, options)
