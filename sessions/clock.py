@@ -51,6 +51,7 @@ __all__ = [
     "as_of",
     "billing",
     "end_of",
+    "keep_alive",
     "next_change",
     "report",
     "state_at",
@@ -58,7 +59,7 @@ __all__ = [
 ]
 
 
-_BY_CLOCK = frozenset({EndReason.FAILED, EndReason.IDLE, EndReason.SESSION_LENGTH})
+_ACTIVE = frozenset({ReactionKind.BEGINS, ReactionKind.EXTENDS, ReactionKind.RESUMES})
 
 
 # What is true at an instant
@@ -148,6 +149,7 @@ def _open_as_of(facts: Facts, at: int) -> OpenStretch | None:
         last_activity_at=min(stretch_open.last_activity_at, at),
         last_call_at=min(stretch_open.last_call_at, at),
         idled_at=idled if idled is not None and idled <= at else None,
+        kept_until=stretch_open.kept_until,
     )
 
 
@@ -241,7 +243,7 @@ def timeline(facts: Facts, until: int) -> tuple[Segment, ...]:
     since = stop if facts.ready_at is None else min(facts.ready_at, stop)
     segments = [Segment(facts.created_at, since, SegmentKind.STARTING, billed=False)]
     for number, run in enumerate(_runs(facts)):
-        if run.started_at >= stop and not _resumed_in_its_last_second(run, end, until):
+        if run.started_at >= stop and not _resumed_in_its_last_second(facts, run, end, until):
             break
         idle_at = min(run.idle_at, stop)
         segments += [
@@ -253,13 +255,13 @@ def timeline(facts: Facts, until: int) -> tuple[Segment, ...]:
     return tuple(segment for segment in segments if segment.start < segment.end)
 
 
-def _resumed_in_its_last_second(run: Stretch, end: EndFact, until: int) -> bool:
+def _resumed_in_its_last_second(facts: Facts, run: Stretch, end: EndFact, until: int) -> bool:
     """Say whether the gap before `run` counts although its session ended in that second.
 
     A report is refused after an end, so one in the second of a recorded end or of exhaustion
     came before it (product.md rules 14 and 18). The clock's own ends come first of all.
     """
-    return run.started_at == end.at < until and end.reason not in _BY_CLOCK
+    return run.started_at == end.at < until and end.at < _clock_end(facts).at
 
 
 def billing(facts: Facts, since: int, until: int) -> Billing:
@@ -324,6 +326,20 @@ def answer(facts: Facts, at: int, choice: Literal["stay", "idle"]) -> Reaction:
         return _extends(facts, facts.open, at, calls=True)
     idled = replace(facts.open, idled_at=at)
     return Reaction(ReactionKind.IDLES, replace(facts, open=idled))
+
+
+def keep_alive(facts: Facts, at: int, until: int) -> Reaction:
+    """Say what a job does that declares at `at` that it is alive until `until`.
+
+    It is activity as a running container is: it answers no prompt and doesn't resume a
+    session that a prompt made idle. A later declaration takes the place of an earlier one.
+    """
+    reaction = report(facts, at, calls=False, running=True)
+    stretch = reaction.facts.open
+    if reaction.kind not in _ACTIVE or stretch is None:
+        return reaction
+    kept = replace(stretch, kept_until=max(until, at))
+    return replace(reaction, facts=replace(reaction.facts, open=kept))
 
 
 def _refusal(facts: Facts, at: int) -> Reaction | None:

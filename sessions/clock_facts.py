@@ -103,7 +103,8 @@ class OpenStretch:
     """The latest run of activity, which reports may still extend.
 
     `last_call_at` is the last Docker API call or `stay`, or the stretch's start.
-    `idled_at` is when the person answered a prompt with `idle`. So
+    `idled_at` is when the person answered a prompt with `idle`. `kept_until` is the instant
+    until which a job declared itself alive. So
     started_at <= last_call_at <= last_activity_at.
     """
 
@@ -111,6 +112,7 @@ class OpenStretch:
     last_activity_at: int
     last_call_at: int
     idled_at: int | None = None
+    kept_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,22 @@ def becomes_idle(facts: Facts, stretch: OpenStretch) -> Idle:
     Where a prompt's `answer_by` is the very second of the ordinary idle instant, the
     prompt did it: the ordinary instant has to come before it to win.
     """
-    natural = stretch.last_activity_at + facts.terms.idle_timeout
+    natural = _quiet_since(facts, stretch) + facts.terms.idle_timeout
     prompted = min(prompt.answer_by for prompt in _long_prompts(facts, stretch))
     if stretch.idled_at is not None:
         prompted = min(prompted, stretch.idled_at)
     return Idle(at=min(natural, prompted), by_prompt=prompted <= natural)
+
+
+def _quiet_since(facts: Facts, stretch: OpenStretch) -> int:
+    """Say from when on the idle timeout runs: the last activity, or what keeps it alive.
+
+    A job that declared itself alive until an instant makes the session idle at that very
+    instant, unless its last activity does so later.
+    """
+    if stretch.kept_until is None:
+        return stretch.last_activity_at
+    return max(stretch.last_activity_at, stretch.kept_until - facts.terms.idle_timeout)
 
 
 def unanswered(facts: Facts, stretch: OpenStretch) -> tuple[Prompt, ...]:
@@ -46,7 +57,7 @@ def _inactivity_prompt(facts: Facts, stretch: OpenStretch) -> list[Prompt]:
     terms = facts.terms
     if terms.idle_timeout <= terms.inactivity_prompt:
         return []
-    last = stretch.last_activity_at
+    last = _quiet_since(facts, stretch)
     due, idle = last + terms.inactivity_prompt, last + terms.idle_timeout
     return [Prompt(PromptKind.INACTIVITY, due, answer_by=idle)]
 

@@ -17,13 +17,14 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Event:
-    """One thing recorded: ready, report, stay, idle, end or exhausted, at a second."""
+    """One thing recorded: ready, report, keep, stay, idle, end or exhausted, at a second."""
 
     at: int
     what: str
     calls: bool = False
     running: bool = False
     reason: EndReason | None = None
+    until: int = 0
 
 
 @dataclass
@@ -51,6 +52,7 @@ class World:
     idle_by_prompt: bool = False
     first_active: int | None = None
     last_activity: int | None = None
+    kept_until: int = 0
     today: int = 0
     resumed_now: bool = False
     asked: list[tuple[int, PromptKind]] = field(default_factory=list)
@@ -81,7 +83,9 @@ class World:
             return
         unanswered = any(self.now == due + self.terms.prompt_answer for due, _ in self.asked)
         assert self.last_activity is not None
-        if unanswered or self.now == self.last_activity + self.terms.idle_timeout:
+        if unanswered or self.now == max(
+            self.last_activity + self.terms.idle_timeout, self.kept_until
+        ):
             self.become_idle(by_prompt=unanswered)
 
     def become_idle(self, *, by_prompt: bool) -> None:
@@ -89,6 +93,7 @@ class World:
         self.idle_since = self.now
         self.idle_by_prompt = by_prompt
         self.asked = []
+        self.kept_until = 0
 
     def end_by_clock(self) -> None:
         age = self.now - self.created_at
@@ -127,6 +132,11 @@ class World:
             return ReactionKind.REFUSED_NOT_READY
         if event.what == "report":
             return self.hear(calls=event.calls, running=event.running)
+        if event.what == "keep":
+            reply = self.hear(calls=False, running=True)
+            if reply is not ReactionKind.NOTHING:
+                self.kept_until = max(event.until, self.now)
+            return reply
         return self.hear_answer(event.what)
 
     def hear(self, *, calls: bool, running: bool) -> ReactionKind:
@@ -197,8 +207,9 @@ class World:
         assert self.last_activity is not None
         terms = self.terms
         questions = [(due + terms.prompt_answer, due, kind) for due, kind in self.asked]
-        quiet = self.last_activity + terms.inactivity_prompt
-        idle = self.last_activity + terms.idle_timeout
+        lasting = max(self.last_activity, self.kept_until - terms.idle_timeout)
+        quiet = lasting + terms.inactivity_prompt
+        idle = lasting + terms.idle_timeout
         if quiet < idle and quiet <= self.now:
             questions.append((idle, quiet, PromptKind.INACTIVITY))
         if not questions:

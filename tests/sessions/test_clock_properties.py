@@ -25,6 +25,7 @@ from sessions.clock import (
     as_of,
     billing,
     end_of,
+    keep_alive,
     next_change,
     report,
     state_at,
@@ -76,6 +77,8 @@ def record(facts: Facts, event: Event) -> tuple[Facts, ReactionKind | None]:
         return replace(facts, ends=(*facts.ends, EndFact(event.at, event.reason))), None
     if event.what == "report":
         reaction = report(facts, event.at, calls=event.calls, running=event.running)
+    elif event.what == "keep":
+        reaction = keep_alive(facts, event.at, event.until)
     else:
         reaction = answer(facts, event.at, "stay" if event.what == "stay" else "idle")
     return reaction.facts, reaction.kind
@@ -155,6 +158,8 @@ def next_event(rng: Random, life: Life) -> Event:
         return Event(at, "end", reason=rng.choice(ENDS))
     if state_at(life.facts, at).prompt is not None and rng.random() < 0.3:
         return Event(at, rng.choice(["stay", "idle"]))
+    if rng.random() < 0.08:
+        return Event(at, "keep", until=at + rng.choice([-5, 0, 1, 15, 60, 100]))
     what, calls, running = rng.choice(REPORTS)
     return Event(at, what, calls, running)
 
