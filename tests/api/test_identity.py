@@ -9,6 +9,7 @@ import pytest
 from allauth.idp.oidc.internal.oauthlib import device_codes
 from allauth.idp.oidc.models import Token
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client, RequestFactory
 from oauthlib.oauth2.rfc8628.errors import AuthorizationPendingError
 
@@ -16,6 +17,16 @@ from orgs import devices
 from tests.api.conftest import Api
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=["the run's cache", "database"], autouse=True)
+def _cache(request, settings):
+    """The embedded default keeps device codes in a table, which forgets by whole seconds."""
+    if request.param == "database":
+        backend = "django.core.cache.backends.db.DatabaseCache"
+        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "portal_cache_of_tests"}}
+        call_command("createcachetable", verbosity=0)
+
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 CLI = "docker-offload-cli"
@@ -95,6 +106,12 @@ def test_polling_too_fast_is_told_to_slow_down(code, clock):
     assert poll(code).json()["error"] == "slow_down"
     clock.shift(1)
     assert poll(code).json()["error"] == "authorization_pending"
+
+
+def test_a_client_that_keeps_the_interval_is_never_slowed_down(code, clock):
+    for _turn in range(10):
+        assert poll(code).json()["error"] == "authorization_pending"
+        clock.shift(code["interval"])
 
 
 def test_a_refused_device_is_told_so(client_of, member, code):
