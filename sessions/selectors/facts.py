@@ -117,11 +117,15 @@ def _watermarks(running: list[Session]) -> dict[uuid.UUID, int]:
 
 
 def _access_losses(running: list[Session]) -> list[tuple[Session, datetime]]:
-    """The first loss after each start. In one second, the later identifier came later."""
+    """The first loss that was recorded after each start; identifiers tell the order.
+
+    Whoever takes access away reads its instant before waiting for the organization's lock, so
+    that it may lie before a start that was recorded first: then it counts from the start.
+    """
     losses = AccessLoss.objects.filter(
         organization_id__in={session.organization_id for session in running},
         person_id__in={session.person_id for session in running},
-        at__gte=min(session.created_at for session in running),
+        id__gt=min(session.id for session in running),
     ).order_by("at", "id")
     by_person: dict[tuple[uuid.UUID, uuid.UUID], list[AccessLoss]] = defaultdict(list)
     for loss in losses:
@@ -129,8 +133,8 @@ def _access_losses(running: list[Session]) -> list[tuple[Session, datetime]]:
     found = []
     for session in running:
         for loss in by_person[session.organization_id, session.person_id]:
-            if (loss.at, loss.id) > (session.created_at, session.id):
-                found.append((session, loss.at))
+            if loss.id > session.id:
+                found.append((session, max(loss.at, session.created_at)))
                 break
     return found
 

@@ -238,3 +238,22 @@ def test_container_runs_are_kept_once_and_get_their_exit(organization, member, a
     report(session, later(at, 11), containers=(run,))
     kept = ContainerRun.objects.get()
     assert (kept.name, kept.exited_at, kept.exit_code) == ("web", later(at, 9), 3)
+
+
+def test_access_taken_away_while_a_start_was_first_ends_it_at_its_start(
+    organization, owner, member, at
+):
+    session = start(organization, member, later(at, 5))
+    orgs_services.revoke_person(
+        actor=actor(owner), at=later(at, 3), organization=organization, person=member
+    )
+    view = seen(session, later(at, 6))
+    assert (view.end_reason, view.ended_at) == ("access_revoked", later(at, 5))
+
+
+def test_access_lost_and_found_again_before_a_start_does_not_end_it(
+    organization, owner, member, at
+):
+    for change in (orgs_services.revoke_person, orgs_services.grant_to_person):
+        change(actor=actor(owner), at=at, organization=organization, person=member)
+    assert seen(start(organization, member, at), later(at, 1)).state == "idle"
