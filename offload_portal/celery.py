@@ -1,7 +1,6 @@
 """The Celery application. Tasks are doors: they load by id and make one call."""
 
 import os
-
 from typing import Any
 
 from celery import Celery
