@@ -1,6 +1,1 @@
-"""The engines behind sessions: one interface and its providers."""
-
-from sessions.engines.base import Engine, provider
-from sessions.engines.readiness import Readiness
-
-__all__ = ["Engine", "Readiness", "provider"]
+"""Engines behind sessions: what a host does for them, and how to reach them."""

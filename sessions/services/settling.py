@@ -3,7 +3,6 @@
 import uuid
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import F, Q
 
 from offload_portal.common.actors import PORTAL, Actor
@@ -11,7 +10,6 @@ from offload_portal.common.periods import from_seconds
 from orgs.enums import Event
 from orgs.services import audit
 from sessions import clock
-from sessions.engines import provider
 from sessions.models import ContainerRun, Session
 from usage.services import metering
 
@@ -42,7 +40,6 @@ def settle(session: Session, facts: clock.Facts, end: clock.EndFact) -> bool:
         return False
     metering.release(session.organization_id, session.reserved_compute_seconds)
     _audit(session, end, at, moment)
-    transaction.on_commit(lambda: provider(session.provider).stop(session))
     return True
 
 

@@ -17,17 +17,15 @@ from orgs.models import Organization, Person
 from orgs.selectors import PolicyTerms, contacts, policy_terms, standing
 from orgs.services import audit
 from sessions import clock
-from sessions.engines import provider
 from sessions.models import Pulse, Session
 from sessions.policies import StartQuestion, Wish, check_can_start, no_room
 from sessions.selectors.facts import facts_of
+from sessions.services import places
 from sessions.services.metering import meter_organization
 from usage.rates import DEFAULT_SIZES, EngineSize
 from usage.selectors import subscription_of
 from usage.selectors.room import room
 from usage.services import metering
-
-PROVIDER = "external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +62,33 @@ def start(
 
     The organization is metered to the instant first; then a guarded update reserves a minute.
     """
-    with transaction.atomic():
-        at, policy, wish = _checked(at, person, organization, request)
-        needed = settings.RESERVE_SECONDS * wish.size.multiplier
-        if not metering.reserve(organization.pk, needed):
-            raise no_room(room(organization.pk), needed, contacts(organization))
-        session = _create(at, person, organization, policy, wish, request, needed)
-        audit.record(
-            event=Event.SESSION_STARTED,
-            actor=actor,
-            at=at,
-            organization_id=organization.pk,
-            subject=("session", session.id),
-            after={"person": str(person.pk), "engine_size": session.engine_size},
-        )
-        transaction.on_commit(lambda: provider(session.provider).start(session))
+    try:
+        with transaction.atomic():
+            return _start(actor, at, person, organization, request)
+    except places.NoPlaceError:
+        refusal = places.queue_up(at=at, organization=organization, person=person)
+    raise refusal
+
+
+def _start(
+    actor: Actor, at: datetime, person: Person, organization: Organization, request: StartRequest
+) -> Session:
+    at, policy, wish = _checked(at, person, organization, request)
+    needed = settings.RESERVE_SECONDS * wish.size.multiplier
+    if not metering.reserve(organization.pk, needed):
+        raise no_room(room(organization.pk), needed, contacts(organization))
+    provider = places.provider_now(at)
+    if provider != places.EXTERNAL:
+        places.claim(at=at, organization=organization, person=person)
+    session = _create(at, person, organization, policy, wish, request, needed, provider)
+    audit.record(
+        event=Event.SESSION_STARTED,
+        actor=actor,
+        at=at,
+        organization_id=organization.pk,
+        subject=("session", session.id),
+        after={"person": str(person.pk), "engine_size": session.engine_size},
+    )
     return session
 
 
@@ -171,8 +181,9 @@ def _create(
     wish: Wish,
     request: StartRequest,
     reserved: int,
+    provider: str,
 ) -> Session:
-    ready = provider(PROVIDER).starts_at_once()
+    external = provider == places.EXTERNAL
     session = Session.objects.create(
         organization=organization,
         person=person,
@@ -182,9 +193,10 @@ def _create(
         labels=dict(request.labels or {}),
         client=dict(request.client or {}),
         policy_version=policy.version,
-        provider=PROVIDER,
+        provider=provider,
         created_at=at,
-        ready_at=at if ready else None,
+        # A client that brings its own engine has it already.
+        ready_at=at if external else None,
         idle_timeout_seconds=wish.idle_timeout_seconds,
         longest_seconds=policy.longest_session_seconds,
         active_before_seconds=_active_today(organization, person, at),
@@ -192,6 +204,8 @@ def _create(
         **_kept_settings(),
     )
     Pulse.objects.create(session=session, organization=organization)
+    if not external:
+        places.want_engine(session, at)
     return session
 
 
