@@ -339,6 +339,19 @@ ON_DEMAND_RATE_MICROUSD = env.whole_number("ON_DEMAND_RATE_MICROUSD", 50, least=
 TRIAL_DAYS = env.whole_number("TRIAL_DAYS", 14, least=1)
 TRIAL_COMPUTE_HOURS = env.whole_number("TRIAL_COMPUTE_HOURS", 10, least=0)
 
+# --- Engines -----------------------------------------------------------------------------------
+
+# auto: local while an engine host lives, else the client's own.
+ENGINE_PROVIDER = env.one_of("ENGINE_PROVIDER", "auto", ("auto", "external", "local"))
+
+# --- The engines' door -----------------------------------------------------------------------
+
+# "*.engines.example.com": each session has a name of its own. Else all share this one.
+ENGINE_PUBLIC_HOST = env.text("ENGINE_PUBLIC_HOST", "localhost")
+ENGINE_PUBLIC_PORT = env.whole_number("ENGINE_PUBLIC_PORT", 2376, least=1, most=65_535)
+# Where the door listens: host:port.
+ENGINE_BIND = env.text("ENGINE_BIND", f"127.0.0.1:{ENGINE_PUBLIC_PORT}")
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
