@@ -352,6 +352,15 @@ ENGINE_PUBLIC_PORT = env.whole_number("ENGINE_PUBLIC_PORT", 2376, least=1, most=
 # Where the door listens: host:port.
 ENGINE_BIND = env.text("ENGINE_BIND", f"127.0.0.1:{ENGINE_PUBLIC_PORT}")
 
+# --- The engine host (manage.py engines) -----------------------------------------------------
+
+ENGINE_HOST_DIR = Path(env.text("ENGINE_HOST_DIR", str(DATA_DIR / "engines")))
+# The name under which the host takes sessions; the machine's own by default.
+ENGINE_HOST_NAME = env.text("ENGINE_HOST_NAME", "")
+ENGINE_LOCAL_CAPACITY = env.optional_whole_number("ENGINE_LOCAL_CAPACITY")
+# A plain dockerd as root instead of the wall: whoever has a session is root on this machine.
+ENGINE_LOCAL_TRUSTED = env.flag("ENGINE_LOCAL_TRUSTED")
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
