@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from offload_portal.api.problems import invalid
-from offload_portal.api.serializers import QueryNumberField, Shape
+from offload_portal.api.serializers import QueryNumberField, Shape, TextField
 
 PAGE_SIZE = 30
 MOST_PER_PAGE = 100
@@ -28,8 +28,8 @@ Row = TypeVar("Row", bound=Model)
 class PageQuery(Shape):
     """The query of every list."""
 
-    cursor = serializers.CharField(
-        required=False, max_length=1_000, help_text="From `next` or `previous`; opaque."
+    cursor = TextField(
+        required=False, max_length=3_000, help_text="From `next` or `previous`; opaque."
     )
     page_size = QueryNumberField(
         required=False, min_value=1, max_value=MOST_PER_PAGE, help_text="30 where it is not given."

@@ -132,6 +132,12 @@ class PortalSchema(AutoSchema):
             schema.update(serializer.limits)
         return schema
 
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        if body and "minProperties" in getattr(self.get_request_serializer(), "limits", {}):
+            body["required"] = True
+        return body
+
     def _number(self, field: Any, direction: str) -> dict[str, Any]:
         meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
         return {"type": "number", "minimum": 0, "maximum": field.most, **meta}

@@ -192,7 +192,7 @@ class WaitQuery(Shape):
     wait = QueryNumberField(
         required=False, max_value=60, help_text="Hold the answer up to so many seconds."
     )
-    etag = serializers.CharField(
+    etag = TextField(
         required=False, max_length=100, help_text="Wait until the session's tag is another one."
     )
 

@@ -278,6 +278,11 @@ def test_the_committed_document_is_the_generated_one():
     assert yaml.safe_load(committed) == yaml.safe_load(documents.as_yaml())
 
 
+def test_the_generator_has_nothing_to_complain_of(capsys):
+    documents.document()
+    assert capsys.readouterr().err == ""
+
+
 def test_the_document_is_served(nobody):
     answer = nobody.get("schema")
     assert answer.status_code == 200
