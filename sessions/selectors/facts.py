@@ -86,17 +86,20 @@ def open_stretch(session: Session) -> clock.OpenStretch | None:
     )
 
 
-def ends_from_below(sessions: Iterable[Session]) -> Ends:
+def ends_from_below(
+    sessions: Iterable[Session], marks: Mapping[uuid.UUID, int] | None = None
+) -> Ends:
     """Access lost and subscription ended, for sessions whose end isn't written down.
 
     A fact is recorded with the later of its instant and the organization's watermark
-    (rule 18): what is already metered stays as it is. Two statements, whatever the number, and
-    none where every session has ended.
+    (rule 18): what is already metered stays as it is. `marks` are the watermarks where the caller
+    has them. At most three statements, whatever the number, and none where every session has ended.
     """
     running = [session for session in sessions if session.ended_at is None]
     if not running:
         return {}
-    marks = _watermarks(running)
+    if marks is None:
+        marks = _watermarks(running)
     found: dict[uuid.UUID, list[clock.EndFact]] = defaultdict(list)
     for session, at in _access_losses(running):
         end = max(to_seconds(at), marks.get(session.organization_id, 0))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
@@ -72,10 +72,9 @@ def report(*, actor: Actor, at: datetime, session: Session, report: ActivityRepo
     if actor.id != session.person_id:
         raise not_found()
     with transaction.atomic():
-        fresh, at = _locked(session, at)
+        fresh, facts, at = _locked(session, at)
         if report.sequence <= fresh.pulse.sequence:
             return
-        facts = facts_of(fresh, ends_from_below([fresh]).get(fresh.id, ()))
         reaction = clock.report(
             facts, to_seconds(at), calls=report.api_calls > 0, running=report.running
         )
@@ -92,22 +91,25 @@ def answer_prompt(
     if actor.id != session.person_id:
         raise not_found()
     with transaction.atomic():
-        fresh, at = _locked(session, at)
-        facts = facts_of(fresh, ends_from_below([fresh]).get(fresh.id, ()))
+        fresh, facts, at = _locked(session, at)
         reaction = clock.answer(facts, to_seconds(at), answer)
         _refuse(reaction)
         _write(fresh, reaction, None)
 
 
-def _locked(session: Session, at: datetime) -> tuple[Session, datetime]:
-    """The session as it is now, its pulse held, and the instant that the fact is recorded with."""
+def _locked(session: Session, at: datetime) -> tuple[Session, clock.Facts, datetime]:
+    """The session as it is now, its row held, and the instant that the fact is recorded with."""
     lock_together(session.organization_id)
-    Pulse.objects.select_for_update().get(pk=session.pk)
-    fresh = Session.objects.with_facts().get(pk=session.pk)
-    watermark = Allowance.objects.values_list("metered_until", flat=True).get(
-        organization_id=session.organization_id
+    watermark = Allowance.objects.filter(organization_id=OuterRef("organization_id"))
+    fresh = (
+        Session.objects.with_facts()
+        .select_for_update(of=("self",))
+        .annotate(metered_until=Subquery(watermark.values("metered_until")))
+        .get(pk=session.pk)
     )
-    return fresh, max(at, watermark)
+    mark = fresh.metered_until  # type: ignore[attr-defined]  # annotated above
+    ends = ends_from_below([fresh], {fresh.organization_id: to_seconds(mark)})
+    return fresh, facts_of(fresh, ends.get(fresh.id, ())), max(at, mark)
 
 
 def _refuse(reaction: clock.Reaction) -> None:
@@ -179,8 +181,10 @@ def _keep_runs(session: Session, seen: Sequence[ContainerSeen]) -> None:
             run.exited_at, run.exit_code = container.exited_at, container.exit_code
             if key in known:
                 changed.append(run)
-    ContainerRun.objects.bulk_create(new.values(), ignore_conflicts=True)
-    ContainerRun.objects.bulk_update(changed, ["exited_at", "exit_code"])
+    if new:
+        ContainerRun.objects.bulk_create(new.values(), ignore_conflicts=True)
+    if changed:
+        ContainerRun.objects.bulk_update(changed, ["exited_at", "exit_code"])
 
 
 def _run_of(session: Session, seen: ContainerSeen) -> ContainerRun:
@@ -197,6 +201,8 @@ def _run_of(session: Session, seen: ContainerSeen) -> ContainerRun:
 
 
 def _keep_samples(session: Session, seen: Sequence[SampleSeen]) -> None:
+    if not seen:
+        return
     Sample.objects.bulk_create(
         [
             Sample(

@@ -1,16 +1,21 @@
 """Stopping sessions (product.md rule 11)."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
+from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from orgs.models import Membership, Organization, Person
+from sessions import clock
 from sessions.enums import EndReason
 from sessions.models import Session
+from sessions.selectors.facts import facts_of
 from sessions.services.metering import meter_organization
+from sessions.services.settling import settle
 
 
 def stop(*, actor: Actor, at: datetime, session: Session, membership: Membership) -> None:
@@ -33,11 +38,14 @@ def _not_theirs() -> Refusal:
 def _stop(*, actor: Actor, at: datetime, session: Session, reason: EndReason) -> None:
     with transaction.atomic():
         until = meter_organization(organization_id=session.organization_id, at=at).until
-        recorded = Session.objects.filter(pk=session.pk, ended_at=None, stop_at=None).update(
-            stop_at=until, stop_reason=reason, stop_actor_id=actor.id
-        )
-        if recorded:
-            meter_organization(organization_id=session.organization_id, at=until)
+        fresh = Session.objects.with_facts().get(pk=session.pk)
+        if fresh.ended_at is not None or fresh.stop_at is not None:
+            return
+        mark = to_seconds(until)
+        facts = facts_of(fresh)
+        stopped = clock.EndFact(mark, clock.EndReason(reason))
+        fresh.stop_actor_id = actor.id
+        settle(fresh, replace(facts, ends=(*facts.ends, stopped)), stopped)
 
 
 def stop_all(*, actor: Actor, at: datetime, organization: Organization, person: Person) -> int:

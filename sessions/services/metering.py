@@ -23,6 +23,7 @@ from usage.services import metering, settle_subscription, settle_subscriptions
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+NOTHING_SWEPT = metering.Swept(exhausted={}, drawn={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,11 @@ def _meter(allowance: Allowance, at: datetime) -> Metering:
     since = allowance.metered_until
     until = max(since, at)
     sessions = unsettled_of(allowance.organization_id, since)
-    ends = ends_from_below(sessions)
+    ends = ends_from_below(sessions, {allowance.organization_id: to_seconds(since)})
     facts = {session.id: facts_of(session, ends.get(session.id, ())) for session in sessions}
-    swept = metering.draw(allowance, _times(sessions, facts, since, until), until)
+    swept = NOTHING_SWEPT
+    if until > since:
+        swept = metering.draw(allowance, _times(sessions, facts, since, until), until)
     ended = 0
     for session in sessions:
         known = facts[session.id]

@@ -49,7 +49,11 @@ def _recorded(session: Session, end: clock.EndFact, at: datetime) -> dict[str, o
         return {"exhausted_at": at, "exhausted_reason": str(end.reason)}
     if end.reason in CLOCK_ENDS or session.stop_at is not None:
         return {}
-    return {"stop_at": at, "stop_reason": str(end.reason)}
+    return {
+        "stop_at": at,
+        "stop_reason": str(end.reason),
+        "stop_actor_id": session.stop_actor_id,
+    }
 
 
 def _audit(session: Session, end: clock.EndFact, at: datetime, moment: clock.Moment) -> None:

@@ -1,7 +1,7 @@
 """Starting a session (product.md rules 8, 19 and 26)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from orgs.selectors import PolicyTerms, contacts, policy_terms, standing
 from orgs.services import audit
 from sessions import clock
 from sessions.models import Pulse, Session
-from sessions.policies import StartQuestion, Wish, check_can_start, no_room
+from sessions.policies import StartQuestion, Wish, can_start, check_can_start, no_room
 from sessions.selectors.facts import facts_of
 from sessions.services import places
 from sessions.services.metering import meter_organization
@@ -127,9 +127,11 @@ def _checked(
         standing=standing(organization, person, at),
         wish=wish,
         running=_running(organization, person),
-        contacts=contacts(organization),
+        contacts=(),
     )
-    check_can_start(question)
+    if not can_start(question):
+        # Whom to ask is read only once somebody has to be told.
+        check_can_start(replace(question, contacts=contacts(organization)))
     return at, policy, wish
 
 

@@ -6,7 +6,7 @@ The caller holds the organization's lock (`lock`) for the whole transaction. The
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from django.db.models import F, Q
@@ -296,7 +296,8 @@ def _write_allowance(
         allowance.let_finish = newest.let_finish
     allowance.on_demand_used_microusd = used
     allowance.metered_until = until
-    allowance.left_compute_seconds = drawdown.left(book_of(allowance), last)
+    then = replace(book, on_demand=_on_demand(allowance))
+    allowance.left_compute_seconds = drawdown.left(then, last)
     allowance.save(
         update_fields=[
             "metered_until",
