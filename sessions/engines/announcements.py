@@ -1,0 +1,44 @@
+"""What the engine hosts say of themselves, for the processes that never touch an engine.
+
+It lives in the cache, as heartbeats do: old words mean nothing.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+
+logger = logging.getLogger(__name__)
+
+KEY = "engine-hosts"
+# An agent speaks every few seconds; one that was silent so long takes no new session.
+BELIEVED = timedelta(seconds=30)
+
+
+def announce(*, host_name: str, capacity: int, at: datetime) -> None:
+    """This host takes so many engines. Never undoes the work that it speaks of."""
+    try:
+        hosts = {name: said for name, said in _all().items() if said[1] > at - BELIEVED}
+        cache.set(KEY, {**hosts, host_name: (capacity, at)}, timeout=None)
+    except Exception as error:  # each cache has its own errors
+        logger.warning("The engine host could not announce itself: %s", error)
+
+
+def withdraw(host_name: str) -> None:
+    """This host takes no new session from now on."""
+    try:
+        cache.set(KEY, {name: said for name, said in _all().items() if name != host_name}, None)
+    except Exception as error:  # each cache has its own errors
+        logger.warning("The engine host could not withdraw: %s", error)
+
+
+def announced_capacity(at: datetime) -> int | None:
+    """How many engines all living hosts take together; None where no host lives."""
+    living = [capacity for capacity, said_at in _all().values() if said_at > at - BELIEVED]
+    return sum(living) if living else None
+
+
+def _all() -> Mapping[str, tuple[int, datetime]]:
+    found = cache.get(KEY)
+    return found if isinstance(found, dict) else {}
