@@ -86,3 +86,4 @@ class Event(models.TextChoices):
     TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
     SESSION_STARTED = "session.started", _("Session started")
     SESSION_ENDED = "session.ended", _("Session ended")
+    ENGINE_KEY_GIVEN = "session.key_given", _("Key of a session's engine given")

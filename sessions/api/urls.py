@@ -1,6 +1,7 @@
 from django.urls import path
 
 from sessions.api import views
+from sessions.api.engine import EngineView
 
 urlpatterns = [
     path("sessions", views.SessionsView.as_view()),
@@ -8,6 +9,7 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/activity", views.ActivityView.as_view()),
     path("sessions/<uuid:session_id>/prompt", views.PromptView.as_view()),
     path("sessions/<uuid:session_id>/stop", views.StopView.as_view()),
+    path("sessions/<uuid:session_id>/engine", EngineView.as_view()),
     path("sessions/<uuid:session_id>/insights", views.InsightsView.as_view()),
     path("organizations/<slug:slug>/sessions/stop-all", views.StopAllView.as_view()),
     path("organizations/<slug:slug>/sessions.csv", views.SessionsCSVView.as_view()),

@@ -26,6 +26,9 @@ from offload_portal.common.sealing import derived
 BACKDATED = timedelta(hours=1)
 CURVE = ec.SECP256R1()
 DOOR = "Offload Portal engine door"
+# What private keys are sealed for (`offload_portal.common.sealing`).
+SEAL = "engine keys"
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,27 @@ def make_certificates(
         server=_signed(authority, server_names[0], server_names),
         client=_signed(authority, str(session_id), ()),
     )
+
+
+def server_name(session_id: uuid.UUID, public_host: str) -> str:
+    """The name that the session's client asks for; `*.` before a host gives each its own."""
+    if public_host.startswith("*."):
+        return f"{session_id.hex}{public_host[1:]}"
+    return public_host
+
+
+def names_of(host: str) -> tuple[str, ...]:
+    """All that a server of this name goes by: where it is this machine, each way to say so."""
+    if not _is_local(host):
+        return (host,)
+    return (host, *(name for name in LOCAL_NAMES if name != host))
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def issuer_name(session_id: uuid.UUID) -> str:

@@ -9,12 +9,14 @@ from sessions.services.activity import (
 )
 from sessions.services.ending import stop, stop_all
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
+from sessions.services.keys import GivenKeys, forget_keys, give_keys, make_keys
 from sessions.services.metering import change_allowance, meter_organization, sweep
 from sessions.services.starting import StartPreview, preview_start, start
 
 __all__ = [
     "ActivityReport",
     "ContainerSeen",
+    "GivenKeys",
     "SampleSeen",
     "StartPreview",
     "answer_prompt",
@@ -22,6 +24,9 @@ __all__ = [
     "engine_failed",
     "engine_lost",
     "engine_ready",
+    "forget_keys",
+    "give_keys",
+    "make_keys",
     "meter_organization",
     "preview_start",
     "report",

@@ -53,12 +53,14 @@ ROLES = {
     ("post", "/organizations/{slug}/sessions/stop-all"): OWNERS,
     ("get", "/sessions/{session_id}"): (1, 1, 0, 1),
     ("get", "/sessions/{session_id}/insights"): (1, 1, 0, 1),
+    ("get", "/sessions/{session_id}/engine"): (0, 0, 0, 1),
     ("post", "/sessions/{session_id}/activity"): (0, 0, 0, 1),
     ("post", "/sessions/{session_id}/prompt"): (0, 0, 0, 1),
     ("post", "/sessions/{session_id}/stop"): (1, 0, 0, 1),
 }
 # What the caller may do but the world doesn't allow just now.
 NOT_NOW = {
+    ("get", "/sessions/{session_id}/engine"): 409,
     ("post", "/organizations/{slug}/subscription"): 409,
     ("post", "/sessions/{session_id}/prompt"): 409,
 }

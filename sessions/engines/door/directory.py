@@ -1,7 +1,6 @@
 """The door's memory of sessions and of their TLS contexts. The database is read in threads."""
 
 import asyncio
-import ipaddress
 import logging
 import os
 import ssl
@@ -21,6 +20,7 @@ from sessions.engines.certificates import (
     Pair,
     door_certificate,
     is_signed_by,
+    names_of,
     session_of_issuer,
 )
 from sessions.engines.door.standing import Keys, Known, Standing, look
@@ -28,7 +28,6 @@ from sessions.engines.door.standing import Keys, Known, Standing, look
 logger = logging.getLogger(__name__)
 
 DOOR_CERTIFICATE_LASTS = timedelta(days=30)
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 T = TypeVar("T")
 Look = Callable[..., Known]
 
@@ -120,7 +119,7 @@ class Directory:
         if kept is None or kept[0] != sessions or kept[2] < now:
             authorities = [keys.authority for keys in self._keys.values()]
             until = now + DOOR_CERTIFICATE_LASTS
-            pair = door_certificate(shared_names(), at=now, until=until)
+            pair = door_certificate(_shared_names(), at=now, until=until)
             context = await self._in_thread(make_context, pair, authorities)
             kept = (sessions, context, now + DOOR_CERTIFICATE_LASTS / 2)
             self._shared = kept
@@ -130,17 +129,9 @@ class Directory:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def shared_names() -> tuple[str, ...]:
+def _shared_names() -> tuple[str, ...]:
     """What the door's own certificate is good for."""
-    host = settings.ENGINE_PUBLIC_HOST.removeprefix("*.")
-    return (host, *(name for name in LOCAL_NAMES if name != host)) if _is_local(host) else (host,)
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return names_of(settings.ENGINE_PUBLIC_HOST.removeprefix("*."))
 
 
 def make_context(pair: Pair, authorities: Collection[str]) -> ssl.SSLContext:

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from offload_portal.common.periods import to_seconds
 from offload_portal.common.sealing import SealBrokenError, unseal
 from sessions import clock
-from sessions.engines.certificates import Pair
+from sessions.engines.certificates import SEAL, Pair
 from sessions.enums import EngineState
 from sessions.models import Engine, EngineKeys, Session
 from sessions.selectors.facts import ends_from_below, facts_of
 
 logger = logging.getLogger(__name__)
 
-SEAL = "engine keys"
 # For so long a client hears that its session has ended; later its certificate is just refused.
 ENDED_IS_TOLD = timedelta(hours=1)
 
