@@ -2,11 +2,13 @@
 
 import csv
 import io
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from docker_offload import CONTEXT
 from docker_offload.failures import Failure
@@ -49,26 +51,34 @@ class Docker:
         """The context in use by docker's own file, whatever the environment says."""
         return str(read_json(self.directory / "config.json").get("currentContext") or DEFAULT)
 
-    def description(self, name: str) -> str | None:
-        """None where there is no such context."""
-        done = self._run("context", "inspect", name, "--format", "{{.Metadata.Description}}")
-        return None if done.returncode else done.stdout.strip()
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        """What docker knows of the context; None where there is none."""
+        done = self._run("context", "inspect", name)
+        try:
+            return dict(json.loads(done.stdout)[0]) if done.returncode == 0 else None
+        except (ValueError, LookupError, TypeError):
+            return None
+
+    def has(self, name: str) -> bool:
+        return self._inspect(name) is not None
+
+    def is_ours(self, found: dict[str, Any] | None) -> bool:
+        metadata = (found or {}).get("Metadata") or {}
+        return str(metadata.get("Description", "")).startswith(DESCRIPTION)
 
     def has_ours(self) -> bool:
-        found = self.description(CONTEXT)
-        return found is not None and found.startswith(DESCRIPTION)
+        return self.is_ours(self._inspect(CONTEXT))
 
     def host(self) -> str:
         """The address in our context; empty where it has none."""
-        return self._run(
-            "context", "inspect", CONTEXT, "--format", "{{.Endpoints.docker.Host}}"
-        ).stdout.strip()
+        endpoints = (self._inspect(CONTEXT) or {}).get("Endpoints") or {}
+        return str((endpoints.get("docker") or {}).get("Host", ""))
 
     def make(self, session_id: str, host: str, files: EngineFiles) -> None:
         """Create the context; one of an earlier session goes, one of somebody else stays."""
-        found = self.description(CONTEXT)
+        found = self._inspect(CONTEXT)
         if found is not None:
-            if not found.startswith(DESCRIPTION):
+            if not self.is_ours(found):
                 sentence = f"There is a docker context {CONTEXT} that this plugin did not make."
                 raise Failure(sentence, f"Remove it with: docker context rm {CONTEXT}")
             self.remove()
@@ -91,7 +101,7 @@ class Docker:
         current = self.current()
         if current != CONTEXT:
             return current
-        known = before != CONTEXT and (before == DEFAULT or self.description(before) is not None)
+        known = before != CONTEXT and (before == DEFAULT or self.has(before))
         target = before if known else DEFAULT
         self.use(target)
         return target

@@ -10,7 +10,7 @@ MINUTE, HOUR = 60, 3_600
 MICRO = 1_000_000
 UNKNOWN = "N/A"
 _UNITS = {"ms": 0.001, "s": 1, "m": MINUTE, "h": HOUR}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 STATES = {
     "starting": "Starting",
@@ -75,7 +75,7 @@ def money(microusd: int) -> str:
 
 def parse_duration(text: str) -> float:
     """Seconds from `10s`, `2m`, `1h30m`, or a bare number of seconds."""
-    if re.fullmatch(r"\d{1,9}", text):
+    if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text or len(text) > 20:
