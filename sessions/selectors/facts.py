@@ -9,13 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.db.models import Q
-
 from offload_portal.common.periods import to_seconds
 from orgs.models import AccessLoss
 from sessions import clock
 from sessions.models import Session
-from usage.enums import SubscriptionState
 from usage.models import Allowance, Subscription
 
 Ends = Mapping[uuid.UUID, tuple[clock.EndFact, ...]]
@@ -147,18 +144,10 @@ def _subscription_ends(running: list[Session]) -> list[tuple[Session, datetime]]
 
     One that is still to come is an input as well; the clock looks at the instant it is asked for.
     """
-    subscriptions = (
-        Subscription.objects.filter(
-            organization_id__in={session.organization_id for session in running}
-        )
-        .filter(
-            Q(ended_at__isnull=False)
-            | Q(suspended_at__isnull=False)
-            | Q(cancel_at__isnull=False)
-            | Q(state=SubscriptionState.TRIALING)
-        )
-        .order_by("started_at", "id")
-    )
+    # An organization has few, and those that never end add nothing.
+    subscriptions = Subscription.objects.filter(
+        organization_id__in={session.organization_id for session in running}
+    ).order_by("started_at", "id")
     instants: dict[uuid.UUID, list[datetime]] = defaultdict(list)
     for subscription in subscriptions:
         for at in (subscription.suspended_at, subscription.ends_at):

@@ -166,16 +166,16 @@ def _limit_changes(
     A version recorded later replaces those that were still to come, also where it came into
     force before the window.
     """
-    rows = (
-        LimitVersion.objects.standing()
-        .filter(
-            organization_id=allowance.organization_id,
-            effective_at__gte=since,
-            effective_at__lte=until,
-            recorded_at__lte=until,
-        )
-        .order_by("recorded_at", "id")
-    )
+    coming = {
+        "organization_id": allowance.organization_id,
+        "effective_at__gte": since,
+        "effective_at__lte": until,
+        "recorded_at__lte": until,
+    }
+    # Hardly any window has one, and asking for those that stand is dear.
+    if not LimitVersion.objects.filter(**coming).exists():
+        return []
+    rows = LimitVersion.objects.standing().filter(**coming).order_by("recorded_at", "id")
     return [
         drawdown.LimitChanged(
             at=to_seconds(row.effective_at),
