@@ -24,6 +24,7 @@ lint: $(VENV)/.dev-stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy .
+	$(VENV)/bin/mypy --config-file clients/docker-offload/pyproject.toml
 	$(VENV)/bin/lint-imports
 	DATA_DIR=build/lint $(PY) manage.py makemigrations --check --dry-run
 

@@ -23,6 +23,8 @@ ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
 # A marker and the program that its tests need.
 NEEDS_PACKAGES = (("browser", "chromium"),)
 CHOSEN = ("overview", "activity", "session", "billing", "access", "limits")
+# The docker client's plugin is a package of its own, with its own settings for pytest.
+PLUGIN = "clients/docker-offload/tests"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 
 
@@ -77,6 +79,8 @@ def _left_out(why: str) -> Outcome:
 def everywhere(extra: list[str]) -> Iterator[Outcome]:
     """The suite on both runtimes. What touches no database runs once."""
     yield pytest("sqlite", {}, "-n", "2", "-m", ON_SQLITE, *extra)
+    if not extra:
+        yield pytest("plugin", {}, "-n", "2", "-m", "not docker", PLUGIN)
     with ExitStack() as stack:
         try:
             surroundings = _servers(stack)
@@ -89,7 +93,11 @@ def everywhere(extra: list[str]) -> Iterator[Outcome]:
 
 
 def with_packages(extra: list[str]) -> Iterator[Outcome]:
-    """What needs Debian packages: a browser."""
+    """What needs Debian packages: a browser, the docker client."""
+    if not extra:
+        found = shutil.which("docker")
+        without = "the plugin's tests with docker, since there is no docker client"
+        yield pytest("plugin-docker", {}, "-m", "docker", PLUGIN) if found else _left_out(without)
     for kind, program in NEEDS_PACKAGES:
         if not shutil.which(program):
             yield _left_out(f"the {kind} tests, since {program} is not installed")

@@ -65,6 +65,10 @@ class AllowanceShape(Shape):
     burn_compute_seconds_per_hour = serializers.IntegerField()
     seconds_left_at_burn = serializers.IntegerField(allow_null=True)
     forecast_at = InstantField(allow_null=True, help_text="When it runs out at this week's pace.")
+    forecast_compute_seconds = serializers.IntegerField(
+        allow_null=True,
+        help_text="All use by the period's end at this week's pace: the bar's mark.",
+    )
     period_start = InstantField(allow_null=True)
     period_end = InstantField(allow_null=True)
     as_of = InstantField(help_text="The second up to which everything is metered.")

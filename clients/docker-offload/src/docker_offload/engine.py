@@ -31,7 +31,9 @@ def keep(store: Store, session_id: str, engine: dict[str, Any]) -> EngineFiles:
     if engine.get("key"):
         write_private(files.key, _pem(engine, "key"))
     elif not files.key.is_file():
-        raise Failure("The key of this session's engine was given to somebody else before.")
+        # To another machine, or in an answer that was lost on its way.
+        sentence = "The key of the session's engine was given before, and it is given once."
+        raise Failure(sentence, "Stop the session, then start another one.")
     write_private(files.ca, _pem(engine, "ca"))
     write_private(files.certificate, _pem(engine, "certificate"))
     return files

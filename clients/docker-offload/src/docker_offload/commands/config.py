@@ -37,6 +37,7 @@ def config(app: App, given: Given) -> int:
 
 def _all(app: App, names: tuple[str, ...] = NAMES) -> dict[str, Any]:
     found: dict[str, Any] = {name: app.store.settings().get(name) for name in HERE}
+    found["portal"] = app.env.get("DOCKER_OFFLOAD_PORTAL") or found["portal"]
     if any(name in AT_PORTAL for name in names):
         preferences = app.portal().me()["preferences"]
         found |= {name: preferences.get(field) for name, field in AT_PORTAL.items()}

@@ -25,7 +25,7 @@ def stop(app: App, given: Given) -> int:
 
 def _stop_here(app: App, kept: Record) -> int:
     session = Lifecycle(app).finish(kept)
-    _tell(app, session)
+    _tell(app, session, external=kept.external)
     if not kept.external:
         app.terminal.say(f"Docker uses the context {app.docker.current()}.")
     return 0
@@ -43,13 +43,14 @@ def _stop_elsewhere(app: App, account: str) -> int:
     return 0
 
 
-def _tell(app: App, session: dict[str, Any] | None) -> None:
+def _tell(app: App, session: dict[str, Any] | None, *, external: bool = False) -> None:
     say = app.terminal.say
     if session is None:
         say("The session was gone already.")
         return
     if session["end_reason"] == "stopped":
-        say("The session is stopped; everything on its engine is deleted.")
+        rest = "" if external else "; everything on its engine is deleted"
+        say(f"The session is stopped{rest}.")
     else:
         say(f"The session had ended before. {why_ended(session)}")
     on, billed = duration(session["elapsed_seconds"]), duration(session["billed_seconds"])
