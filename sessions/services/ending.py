@@ -1,21 +1,18 @@
 """Stopping sessions (product.md rule 11)."""
 
-from dataclasses import replace
 from datetime import datetime
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
-from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from orgs.models import Membership, Organization, Person
-from sessions import clock
 from sessions.enums import EndReason
 from sessions.models import Session
-from sessions.selectors.facts import facts_of
 from sessions.services.metering import meter_organization
-from sessions.services.settling import settle
+from sessions.services.settling import EndOrder
+
+STOPS = (EndReason.STOPPED, EndReason.STOPPED_BY_OWNER)
 
 
 def stop(*, actor: Actor, at: datetime, session: Session, membership: Membership) -> None:
@@ -36,28 +33,19 @@ def _not_theirs() -> Refusal:
 
 
 def _stop(*, actor: Actor, at: datetime, session: Session, reason: EndReason) -> None:
-    with transaction.atomic():
-        until = meter_organization(organization_id=session.organization_id, at=at).until
-        fresh = Session.objects.with_facts().get(pk=session.pk)
-        if fresh.ended_at is not None or fresh.stop_at is not None:
-            return
-        mark = to_seconds(until)
-        facts = facts_of(fresh)
-        stopped = clock.EndFact(mark, clock.EndReason(reason))
-        fresh.stop_actor_id = actor.id
-        settle(fresh, replace(facts, ends=(*facts.ends, stopped)), stopped)
+    order = EndOrder(reason, actor.id)
+    meter_organization(organization_id=session.organization_id, at=at, orders={session.pk: order})
 
 
 def stop_all(*, actor: Actor, at: datetime, organization: Organization, person: Person) -> int:
     """End every session of the organization; only owners may. Says how many it stopped."""
-    with transaction.atomic():
-        until = meter_organization(organization_id=organization.pk, at=at).until
-        running = Session.objects.for_organization(organization).running().filter(stop_at=None)
-        own = running.filter(person=person).update(
-            stop_at=until, stop_reason=EndReason.STOPPED, stop_actor_id=actor.id
+    running = Session.objects.for_organization(organization).running()
+    orders = {
+        session: EndOrder(
+            EndReason.STOPPED if user == person.pk else EndReason.STOPPED_BY_OWNER, actor.id
         )
-        others = running.update(
-            stop_at=until, stop_reason=EndReason.STOPPED_BY_OWNER, stop_actor_id=actor.id
-        )
-        meter_organization(organization_id=organization.pk, at=until)
-    return own + others
+        for session, user in running.values_list("id", "person_id")
+    }
+    meter_organization(organization_id=organization.pk, at=at, orders=orders)
+    ended = Session.objects.filter(pk__in=orders, end_reason__in=STOPS)
+    return ended.count()

@@ -13,6 +13,7 @@ from sessions.enums import EndReason
 from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.services.metering import meter_organization
+from sessions.services.settling import EndOrder
 from usage.models import Allowance, UnpaidTime
 from usage.services import metering
 from usage.services.giving_back import give_back, lost_cause
@@ -68,15 +69,11 @@ def _watermark(session: Session) -> datetime:
 
 
 def _end(session: Session, at: datetime, reason: EndReason, sentence: str) -> datetime:
-    """Record the end where no other was recorded before; gives the instant it stands with."""
-    with transaction.atomic():
-        until = meter_organization(organization_id=session.organization_id, at=at).until
-        recorded = Session.objects.filter(pk=session.pk, ended_at=None, stop_at=None).update(
-            stop_at=until, stop_reason=reason, failure=sentence[:LONGEST_FAILURE]
-        )
-        if recorded:
-            meter_organization(organization_id=session.organization_id, at=until)
-    return until
+    """Record the end where no other came before; gives the instant it stands with."""
+    order = EndOrder(reason, failure=sentence[:LONGEST_FAILURE])
+    return meter_organization(
+        organization_id=session.organization_id, at=at, orders={session.pk: order}
+    ).until
 
 
 def _give_back(session: Session, last_seen_at: datetime, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -17,7 +17,7 @@ from orgs.models import Organization
 from sessions import clock
 from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
-from sessions.services.settling import settle, unsettled_of
+from sessions.services.settling import EndOrder, ordered, settle, unsettled_of
 from usage.models import Allowance
 from usage.services import metering, settle_subscription, settle_subscriptions
 
@@ -43,8 +43,12 @@ class Metering:
     ended: int = 0
 
 
-def meter_organization(*, organization_id: uuid.UUID, at: datetime) -> Metering:
+def meter_organization(
+    *, organization_id: uuid.UUID, at: datetime, orders: Mapping[uuid.UUID, EndOrder] | None = None
+) -> Metering:
     """Meter all its sessions up to, not including, the second `at`, or none of them.
+
+    `orders` end sessions that have not ended by then, at the watermark, in the same step.
 
     Metering twice, late, or from two workers at once changes nothing: a later one finds the
     watermark where it wants to go. Where the watermark is later than `at` it stays.
@@ -53,10 +57,10 @@ def meter_organization(*, organization_id: uuid.UUID, at: datetime) -> Metering:
         allowance = metering.lock(organization_id)
         if allowance is None:
             return Metering(until=at)
-        return _meter(allowance, at)
+        return _meter(allowance, at, orders or {})
 
 
-def _meter(allowance: Allowance, at: datetime) -> Metering:
+def _meter(allowance: Allowance, at: datetime, orders: Mapping[uuid.UUID, EndOrder]) -> Metering:
     if settle_subscription(organization_id=allowance.organization_id, at=at):
         allowance.refresh_from_db()
     since = allowance.metered_until
@@ -73,10 +77,14 @@ def _meter(allowance: Allowance, at: datetime) -> Metering:
         if session.id in swept.exhausted:
             exhausted_at, reason = swept.exhausted[session.id]
             known = replace(known, exhausted=clock.EndFact(exhausted_at, clock.EndReason(reason)))
-        _shrink_reservation(session, swept.drawn.get(session.id, 0))
+        if session.ended_at is None and session.id in orders:
+            known = ordered(session, known, orders[session.id], to_seconds(until))
         end = clock.end_of(known)
+        drawn = swept.drawn.get(session.id, 0)
         if session.ended_at is None and end.at <= to_seconds(until):
             ended += settle(session, known, end)
+        elif drawn:
+            _shrink_reservation(session, drawn)
     return Metering(until=until, ended=ended)
 
 
@@ -131,7 +139,7 @@ def change_allowance(
     with transaction.atomic():
         allowance = metering.lock(organization.pk)
         if allowance is not None:
-            at = _meter(allowance, at).until
+            at = _meter(allowance, at, {}).until
         result = change(at)
         transaction.on_commit(lambda: _meter_soon(organization.pk))
     return result

@@ -1,6 +1,7 @@
 """Writing down an end that is already true."""
 
 import uuid
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import F, Q
@@ -10,6 +11,7 @@ from offload_portal.common.periods import from_seconds
 from orgs.enums import Event
 from orgs.services import audit
 from sessions import clock
+from sessions.enums import EndReason
 from sessions.models import ContainerRun, Session
 from usage.services import metering
 
@@ -17,6 +19,26 @@ CLOCK_ENDS = frozenset(
     {clock.EndReason.FAILED, clock.EndReason.IDLE, clock.EndReason.SESSION_LENGTH}
 )
 EXHAUSTED = frozenset({clock.EndReason.ALLOWANCE_EXHAUSTED, clock.EndReason.CAP_REACHED})
+
+
+@dataclass(frozen=True, slots=True)
+class EndOrder:
+    """An end that somebody or something orders now; `failure` is a sentence for operators."""
+
+    reason: EndReason
+    actor_id: uuid.UUID | None = None
+    failure: str = ""
+
+
+def ordered(session: Session, facts: clock.Facts, order: EndOrder, at: int) -> clock.Facts:
+    """The facts with the order recorded at `at`, unless another end was recorded before."""
+    if session.stop_at is not None:
+        return facts
+    end = clock.EndFact(at, clock.EndReason(order.reason))
+    if clock.end_of(facts).at <= at:
+        return facts
+    session.stop_actor_id, session.failure = order.actor_id, order.failure
+    return replace(facts, ends=(*facts.ends, end))
 
 
 def settle(session: Session, facts: clock.Facts, end: clock.EndFact) -> bool:
@@ -47,12 +69,14 @@ def _recorded(session: Session, end: clock.EndFact, at: datetime) -> dict[str, o
     """The facts from below that ended it, so that its own row tells its end from now on."""
     if end.reason in EXHAUSTED:
         return {"exhausted_at": at, "exhausted_reason": str(end.reason)}
-    if end.reason in CLOCK_ENDS or session.stop_at is not None:
+    by_clock = end.reason in CLOCK_ENDS and not session.failure
+    if by_clock or session.stop_at is not None:
         return {}
     return {
         "stop_at": at,
         "stop_reason": str(end.reason),
         "stop_actor_id": session.stop_actor_id,
+        "failure": session.failure,
     }
 
 
