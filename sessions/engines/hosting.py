@@ -51,7 +51,8 @@ class Found:
     """One engine, or what is left of one, as a survey found it.
 
     `alive`: its processes run. `seen_at`: when it last answered, None before the first time.
-    `why` says what became of one that is not alive, as a sentence for operators.
+    `why` says what became of one that is not alive, as a sentence for operators; it is empty where
+    the start was cut off before anything ran, and then the start is tried again.
     """
 
     session_id: uuid.UUID

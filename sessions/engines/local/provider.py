@@ -9,8 +9,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +24,8 @@ logger = logging.getLogger(__name__)
 LEAST_FREE_BYTES = 512 * 1024**2
 LOOK_EVERY_SECONDS = 0.05
 PING_SECONDS = 3.0
+END_SECONDS = 15.0
+GRACE_SECONDS = 2.0
 NO_WALL = "There is no wall: ENGINE_LOCAL_TRUSTED is set, and this engine is root on its machine."
 
 
@@ -48,9 +49,9 @@ class Local:
         return tuple(self._found(*one) for one in records.folders(self.folder))
 
     def _found(self, session_id: uuid.UUID, folder: Path) -> Found:
-        if records.first_process(folder) is not None:
+        if records.runs(folder):
             return Found(session_id, alive=True, seen_at=records.seen_at(folder))
-        why = reasons.why(records.tail(folder))
+        why = reasons.why(records.tail(folder)) if records.is_begun(folder) else ""
         return Found(session_id, alive=False, seen_at=records.seen_at(folder), why=why)
 
     # --- Start ---------------------------------------------------------------------------------
@@ -59,7 +60,7 @@ class Local:
         parts = Parts()
         give_up = time.monotonic() + order.seconds
         folder = self._folder(order.session_id)
-        if records.first_process(folder) is None:
+        if not records.runs(folder):
             self._launch(order, folder, parts)
         self._wait(order, folder, give_up)
         parts.done("daemon")
@@ -67,6 +68,8 @@ class Local:
 
     def _launch(self, order: Order, folder: Path, parts: "Parts") -> None:
         try:
+            # What a start that was cut off left there would stand in the way.
+            self.remove(order.session_id)
             self._check_room()
             limits = cgroups.limit(_group(order.session_id), order.size)
             if self.trusted:
@@ -121,20 +124,17 @@ class Local:
                 stdin=subprocess.DEVNULL if lock is None else lock, stdout=log, stderr=log,
                 cwd="/", env=command.environment(limits.joins), start_new_session=True,
             )  # fmt: skip
-        (folder / "outside").write_text(str(process.pid))
+        records.keep_outside(folder, process.pid)
         _reap_later(process)
 
     def _wait(self, order: Order, folder: Path, give_up: float) -> None:
-        started = False
         while time.monotonic() < give_up:
             if order.interrupted.is_set():
                 raise StartInterruptedError
             if self._socket(folder) and calls.answers(folder / SOCKET, PING_SECONDS):
                 return
-            alive = records.first_process(folder) is not None
-            if started and not alive:
+            if not records.runs(folder):
                 raise StartFailedError(reasons.why(records.tail(folder)))
-            started = started or alive or _has_ended(folder)
             time.sleep(LOOK_EVERY_SECONDS)
         log = reasons.why(records.tail(folder)) if records.tail(folder) else ""
         raise StartFailedError(f"The engine did not answer in time. {log}".strip())
@@ -177,13 +177,10 @@ class Local:
 
     def remove(self, session_id: uuid.UUID) -> None:
         folder = self._folder(session_id)
+        _end(folder)
         record = records.read(folder)
-        records.end_first_process(folder)
         if record is not None and record.user:
-            users.end_processes(record.user)
-            with _held(record.user) as user:
-                if user is not None:
-                    fence.lower_for(user)
+            _free(record.user)
         cgroups.release(_group(session_id))
         if folder.is_dir():
             _remove_folder(folder)
@@ -205,30 +202,31 @@ class Parts:
         self._since = now
 
 
-@contextmanager
-def _held(number: int) -> Iterator[users.User | None]:
-    """The user while no engine has it; None where another took it meanwhile."""
+def _end(folder: Path) -> None:
+    """Until all is gone: nothing is cleared away under a process that still runs."""
+    began = time.monotonic()
+    while not records.kill(folder, hard=time.monotonic() > began + GRACE_SECONDS):
+        if time.monotonic() > began + END_SECONDS:
+            raise RuntimeError(f"The processes of {folder} can't be ended.")
+        time.sleep(0.01)
+
+
+def _free(number: int) -> None:
+    """End what may still run as the user, unless another engine has the user by now."""
     lock = users.lock_of(number)
     if lock is None:
-        yield None
         return
     try:
-        yield users.find(number)
+        user = users.find(number)
+        if user is not None:
+            users.end_processes(user)
+            fence.lower_for(user)
     finally:
         os.close(lock)
 
 
 def _group(session_id: uuid.UUID) -> str:
     return session_id.hex
-
-
-def _has_ended(folder: Path) -> bool:
-    """Whether the outermost process is gone: the first one inside may never have been."""
-    try:
-        outside = int((folder / "outside").read_text())
-        return not Path(f"/proc/{outside}").exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _reap_later(process: subprocess.Popen[bytes]) -> None:

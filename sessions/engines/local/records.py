@@ -53,27 +53,51 @@ def folders(host: Path) -> Iterator[tuple[uuid.UUID, Path]]:
                 yield uuid.UUID(hex=folder.name), folder
 
 
-def first_process(folder: Path) -> int | None:
-    """The first process, if it runs: id and the time of its start are those that were kept."""
+def keep_outside(folder: Path, number: int) -> None:
+    with suppress(OSError):
+        (folder / "outside").write_text(Path(f"/proc/{number}/stat").read_text())
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether anything was started at all."""
+    return (folder / "outside").exists() or (folder / "process").exists()
+
+
+def runs(folder: Path) -> bool:
+    """Whether it runs, or is so young that its first process has not written itself down."""
+    if (folder / "process").exists():
+        return _living(folder / "process") is not None
+    return _living(folder / "outside") is not None
+
+
+def kill(folder: Path, *, hard: bool = False) -> bool:
+    """End all of its processes; whether the two that hold them together are gone.
+
+    The end of the first process is the end of all in its process namespace, and the outermost one
+    then sees it off. `hard` is for one that never got so far: its whole process group ends.
+    """
+    first, outside = _living(folder / "process"), _living(folder / "outside")
+    with suppress(ProcessLookupError):
+        if first is not None:
+            os.kill(first, signal.SIGKILL)
+        if outside is not None and hard:
+            os.killpg(outside, signal.SIGKILL)
+    return first is None and outside is None
+
+
+def _living(file: Path) -> int | None:
+    """The process of that line, if it runs: id and time of start are those that were kept."""
     with suppress(OSError, ValueError, IndexError):
-        number, started = _stat((folder / "process").read_text())
+        number, started = _stat(file.read_text())
         if _stat(Path(f"/proc/{number}/stat").read_text()) == (number, started):
             return number
     return None
 
 
-def end_first_process(folder: Path) -> None:
-    """Its end is the end of all in its process namespace, at once."""
-    number = first_process(folder)
-    if number is not None:
-        with suppress(ProcessLookupError):
-            os.kill(number, signal.SIGKILL)
-
-
 def _stat(line: str) -> tuple[int, int]:
     """Process id and start, in clock ticks since the machine started. A zombie runs no more."""
     rest = line.rpartition(")")[2].split()
-    if rest[0] in ("Z", "X") and len(rest) > 19:
+    if rest[0] in ("Z", "X"):
         raise ValueError("It has ended.")
     return int(line.split(" ", 1)[0]), int(rest[19])
 

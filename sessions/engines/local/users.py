@@ -89,22 +89,14 @@ def find(number: int) -> User | None:
     return User(number, name, entry.pw_uid, entry.pw_gid, uids, gids)
 
 
-def end_processes(number: int) -> None:
-    """End whatever still runs as that user, unless another engine holds the user by now."""
-    user = find(number)
-    if user is None:
-        return
+def end_processes(user: User) -> None:
+    """End whatever runs as the user. For who holds its lock."""
     until = time.monotonic() + KILL_SECONDS
-    while time.monotonic() < until:
-        lock = lock_of(number)
-        if lock is not None:
-            try:
-                _kill_all(user, until)
-            finally:
-                os.close(lock)
-            return
-        # Its own outermost process ends with it; another engine's does not.
-        time.sleep(0.05)
+    while (found := processes_of(user)) and time.monotonic() < until:
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def processes_of(user: User) -> list[int]:
@@ -124,14 +116,6 @@ def _uids(process: Path) -> list[int]:
             if line.startswith("Uid:"):
                 return [int(part) for part in line.split()[1:]]
     return []
-
-
-def _kill_all(user: User, until: float) -> None:
-    while (found := processes_of(user)) and time.monotonic() < until:
-        for process in found:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        time.sleep(0.02)
 
 
 def _range(path: str, name: str) -> int | None:

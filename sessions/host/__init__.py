@@ -1,0 +1,1 @@
+"""The engine host: agent, door and watcher in one process (`manage.py engines`)."""
