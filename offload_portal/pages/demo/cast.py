@@ -44,7 +44,7 @@ class Company:
     created_on: int = 0
     trial: bool = False
     committed_seconds: int | None = None
-    idle_timeout_seconds: int = 900
+    idle_timeout_seconds: int = 1_800
     gpu: bool = False
     limits: tuple[tuple[int, int, str], ...] = ()
     busy: tuple[int, int, float] = (0, 0, 1.0)
@@ -63,7 +63,7 @@ ACME = Company(
     created_on=0,
     trial=True,
     subscribes_on=15,
-    idle_timeout_seconds=1_200,
+    idle_timeout_seconds=2_400,
     gpu=True,
     limits=((15, 40_000_000, ""), (58, 90_000_000, "Release 4 needs more builds")),
     busy=(46, 70, 2.0),
