@@ -175,6 +175,14 @@ def test_an_engine_that_fails_says_why(machine, portal):
     assert "The disk is full." in failed.err
 
 
+def test_an_engine_whose_door_opens_a_moment_later_is_waited_for(machine, portal):
+    early = problem(409, "session_not_ready", "The engine does not answer yet.")
+    real, told = portal._engine, [early, early]
+    portal._engine = lambda: told.pop() if told else real()
+    assert machine("start").code == 0
+    assert machine.context == "docker-offload"
+
+
 def test_a_portal_without_engines_says_what_that_means(machine, portal):
     portal.external = True
     started = machine("start")

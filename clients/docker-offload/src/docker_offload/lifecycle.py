@@ -1,7 +1,6 @@
 """A session on this machine from its start to its end, and after a crash in between."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from docker_offload import CONTEXT, engine, record
@@ -58,7 +57,7 @@ class Lifecycle:
             self.app.store, kept.at(STARTED, session_id=str(uuid.UUID(session["id"])))
         )
         session = self._wait_until_ready(kept, session, until)
-        return self._connect(kept, session)
+        return self._connect(kept, session, until)
 
     def _ask(self, kept: Record, until: float) -> dict[str, Any]:
         """POST /sessions; where the host is full, wait for a place as long as there is time."""
@@ -96,14 +95,11 @@ class Lifecycle:
             raise Failure(f"The session ended before it was ready. {why_ended(session)}")
         return session
 
-    def _connect(self, kept: Record, session: dict[str, Any]) -> dict[str, Any]:
+    def _connect(self, kept: Record, session: dict[str, Any], until: float) -> dict[str, Any]:
         """Keys to files, a context of them, docker onto the context."""
         app = self.app
-        try:
-            found = app.portal(kept.portal).engine(kept.session_id)
-        except Refused as refusal:
-            if refusal.code != IS_EXTERNAL:
-                raise
+        found = self._engine(kept, until)
+        if found is None:
             record.save(app.store, kept.at(READY, external=True))
             return session
         host = engine.address_of(found)
@@ -112,6 +108,22 @@ class Lifecycle:
         app.docker.use(CONTEXT)
         record.save(app.store, kept.at(READY))
         return session
+
+    def _engine(self, kept: Record, until: float) -> dict[str, Any] | None:
+        """How to reach it; None where the portal has no engines of its own.
+
+        A session may be ready a moment before its engine's door is.
+        """
+        portal, clock = self.app.portal(kept.portal), self.app.clock
+        while True:
+            try:
+                return portal.engine(kept.session_id)
+            except Refused as refusal:
+                if refusal.code == IS_EXTERNAL:
+                    return None
+                if refusal.code != NOT_READY or clock.seconds() >= until:
+                    raise
+                clock.sleep(0.5)
 
     def _give_up(self, kept: Record, error: BaseException) -> None:
         """Undo a start. What the portal could not be told stays on disk for the next command."""
@@ -249,11 +261,3 @@ def _queued(refusal: Refused) -> str:
     place = refusal.problem.get("queue_place") or refusal.problem.get("place")
     where = f", place {place} in the queue" if place else ""
     return f"Every engine is taken{where}; waiting …"
-
-
-def patiently(work: Callable[[], Any], otherwise: Any) -> Any:
-    """The result, or `otherwise` where the portal says no to a thing that is only nice to have."""
-    try:
-        return work()
-    except (Refused, Unreachable):
-        return otherwise
