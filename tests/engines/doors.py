@@ -44,6 +44,8 @@ class World:
     port: int = 0
     door: Door | None = None
     engines: list[asyncio.AbstractServer] = field(default_factory=list)
+    # Everything that speaks with the door, from either side: closed at the end of the test.
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def session(self, name: str = "localhost", until: datetime | None = None) -> Made:
         """A running session whose engine listens nowhere yet."""
@@ -65,8 +67,37 @@ class World:
     async def engine(self, talk: Talk, **more: object) -> Made:
         """A session with an engine that talks like this to each connection."""
         made = self.session(**more)  # type: ignore[arg-type]
-        self.engines.append(await asyncio.start_unix_server(talk, made.address, limit=2**20))
+
+        async def talked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.writers.append(writer)
+            with contextlib.suppress(
+                ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
+            ):
+                await talk(reader, writer)
+
+        self.engines.append(await asyncio.start_unix_server(talked, made.address, limit=2**20))
         return made
+
+    async def connect(
+        self, context: ssl.SSLContext | None = None, name: str | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A client's connection to the door."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, ssl=context, server_hostname=name, limit=2**20
+        )
+        self.writers.append(writer)
+        return reader, writer
+
+    async def close(self) -> None:
+        for engine in self.engines:
+            engine.close()
+        for writer in self.writers:
+            with contextlib.suppress(AttributeError):  # it is closed already
+                writer.transport.abort()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        for _turn in range(5):
+            await asyncio.sleep(0)
 
     def look(self, *, at: datetime, have: frozenset[uuid.UUID]) -> Known:
         return Known(
@@ -89,8 +120,7 @@ async def opened(folder: Path) -> AsyncIterator[World]:
         yield world
     finally:
         await door.close()
-        for engine in world.engines:
-            engine.close()
+        await world.close()
 
 
 def client_context(

@@ -33,6 +33,7 @@ class Door:
     def __init__(self, counters: Counters, directory: Directory | None = None) -> None:
         self.counters = counters
         self.buffers = Buffers()
+        self.most_of_a_session = MOST_CONNECTIONS_OF_A_SESSION
         self._directory = directory or Directory()
         self._server: asyncio.Server | None = None
         self._all: set[Connection] = set()
@@ -91,7 +92,7 @@ class Door:
         if standing is None or connection not in self._all:
             return None
         mine = self._of[standing.session_id]
-        if len(mine) >= MOST_CONNECTIONS_OF_A_SESSION:
+        if len(mine) >= self.most_of_a_session:
             sentence = f"The session has {len(mine)} open connections, and more it may not have."
             return replace(standing, refused=RefusedError(503, sentence))
         mine.add(connection)
