@@ -119,7 +119,8 @@ def reports(folder: Path = RECORDINGS, *, every_seconds: int) -> list[Report]:
     """The reports of the whole recording, in order, `sequence` from 1."""
     events = sorted(lines(folder, "engine-events.ndjson"), key=lambda event: event["timeNano"])
     samples = list(_samples(lines(folder, "stats.ndjson")))
-    engine, found, since = Engine(), [], 0
+    engine, since = Engine(), 0
+    found: list[Report] = []
     for second in range(events[0]["time"], events[-1]["time"] + 1):
         heard = [event for event in events if event["time"] == second]
         for event in heard:

@@ -86,6 +86,7 @@ def test_a_cancelled_subscription_ends_its_sessions_with_the_period(trial, owner
     subscribe(subscribed, owner, at=at)
     cancel(actor=actor(owner), at=at, organization=subscribed)
     end = Allowance.objects.get(pk=subscribed.pk).period_end
+    assert end
     session = start(subscribed, licensed_member(subscribed, at=at), later(end, -30))
     report(session, later(end, -30))
     meter(subscribed, later(end, 30))

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def drawn(acme, now):
     view = allowance_of(acme, now)
+    assert view.period_start
     days = use_by_day(acme.pk, view.period_start, now, UTC_ZONE)
     return charts.burn_down(view, days, UTC_ZONE, now), charts.usage_by_day(days)
 
