@@ -9,7 +9,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
 from django.db import DatabaseError, close_old_connections, connections
@@ -42,6 +42,7 @@ class Agent:
         self._steps = ThreadPoolExecutor(MOST_STEPS_AT_ONCE, thread_name_prefix="engine-step")
         self._asks = ThreadPoolExecutor(4, thread_name_prefix="engine-ask")
         self._busy: dict[uuid.UUID, threading.Event] = {}
+        self._futures: set[Future[None]] = set()
         self._asked: dict[uuid.UUID, Future[bool]] = {}
         self._since = cut_to_second(timezone.now())
         self._rounds = 0
@@ -49,11 +50,12 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         try:
             while not stop.is_set():
-                stop.wait(ROUND_SECONDS if self._try_round() else AFTER_TROUBLE_SECONDS)
+                stop.wait(ROUND_SECONDS if self.try_round() else AFTER_TROUBLE_SECONDS)
         finally:
-            self._leave()
+            self.close()
 
-    def _try_round(self) -> bool:
+    def try_round(self) -> bool:
+        """A round, or False where it has to be tried again later."""
         try:
             self.round(cut_to_second(timezone.now()))
         except DatabaseError as error:
@@ -123,7 +125,8 @@ class Agent:
             Do.REMOVE: lambda: self._remove(action.session_id),
             Do.FORGET: lambda: self._forget(action.session_id),
         }
-        self._steps.submit(self._step, action, steps[action.do])
+        self._futures = {future for future in self._futures if not future.done()}
+        self._futures.add(self._steps.submit(self._step, action, steps[action.do]))
 
     def _step(self, action: Action, step: Callable[[], None]) -> None:
         try:
@@ -195,7 +198,11 @@ class Agent:
 
     # --- The end -------------------------------------------------------------------------------
 
-    def _leave(self) -> None:
+    def settle(self) -> None:
+        """Wait until every step that was begun is done."""
+        wait(self._futures)
+
+    def close(self) -> None:
         """Starts that are under way are left as they are; the next agent goes on with them."""
         withdraw(self.host.name)
         for interrupted in list(self._busy.values()):
