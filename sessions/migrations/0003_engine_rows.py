@@ -8,63 +8,154 @@ import offload_portal.common.identifiers
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('offload_sessions', '0002_initial'),
-        ('orgs', '0002_api_clients'),
+        ("offload_sessions", "0002_initial"),
+        ("orgs", "0002_api_clients"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EngineKeys',
+            name="EngineKeys",
             fields=[
-                ('session', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='engine_keys', serialize=False, to='offload_sessions.session')),
-                ('name', models.CharField(max_length=253)),
-                ('ca_pem', models.TextField()),
-                ('server_cert_pem', models.TextField()),
-                ('server_key', models.TextField()),
-                ('client_cert_pem', models.TextField()),
-                ('client_key', models.TextField(blank=True)),
-                ('key_given_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organization')),
+                (
+                    "session",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="engine_keys",
+                        serialize=False,
+                        to="offload_sessions.session",
+                    ),
+                ),
+                ("name", models.CharField(max_length=253)),
+                ("ca_pem", models.TextField()),
+                ("server_cert_pem", models.TextField()),
+                ("server_key", models.TextField()),
+                ("client_cert_pem", models.TextField()),
+                ("client_key", models.TextField(blank=True)),
+                ("key_given_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="orgs.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Engine',
+            name="Engine",
             fields=[
-                ('session', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='engine', serialize=False, to='offload_sessions.session')),
-                ('provider', models.CharField(max_length=16)),
-                ('state', models.CharField(choices=[('wanted', 'Wanted'), ('starting', 'Starting'), ('ready', 'Ready'), ('lost', 'Lost'), ('stopping', 'Being removed'), ('removed', 'Removed')], default='wanted', max_length=16)),
-                ('host_name', models.CharField(blank=True, max_length=255)),
-                ('slot', models.PositiveIntegerField(blank=True, null=True)),
-                ('asked_at', models.DateTimeField()),
-                ('ready_at', models.DateTimeField(blank=True, null=True)),
-                ('removed_at', models.DateTimeField(blank=True, null=True)),
-                ('address', models.CharField(blank=True, max_length=255)),
-                ('failure', models.TextField(blank=True)),
-                ('left_out', models.JSONField(blank=True, default=list)),
-                ('timings', models.JSONField(blank=True, default=dict)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organization')),
+                (
+                    "session",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="engine",
+                        serialize=False,
+                        to="offload_sessions.session",
+                    ),
+                ),
+                ("provider", models.CharField(max_length=16)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("wanted", "Wanted"),
+                            ("starting", "Starting"),
+                            ("ready", "Ready"),
+                            ("lost", "Lost"),
+                            ("stopping", "Being removed"),
+                            ("removed", "Removed"),
+                        ],
+                        default="wanted",
+                        max_length=16,
+                    ),
+                ),
+                ("host_name", models.CharField(blank=True, max_length=255)),
+                ("slot", models.PositiveIntegerField(blank=True, null=True)),
+                ("asked_at", models.DateTimeField()),
+                ("ready_at", models.DateTimeField(blank=True, null=True)),
+                ("removed_at", models.DateTimeField(blank=True, null=True)),
+                ("address", models.CharField(blank=True, max_length=255)),
+                ("failure", models.TextField(blank=True)),
+                ("left_out", models.JSONField(blank=True, default=list)),
+                ("timings", models.JSONField(blank=True, default=dict)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="orgs.organization",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'removed'), _negated=True), fields=['provider', 'host_name'], name='engine_there')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('slot__isnull', False), models.Q(('state', 'removed'), _negated=True)), fields=('host_name', 'slot'), name='engine_slot_once'), models.CheckConstraint(condition=models.Q(('removed_at', None), ('state', 'removed'), _connector='OR'), name='engine_removed_has_its_state')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "removed"), _negated=True),
+                        fields=["provider", "host_name"],
+                        name="engine_there",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("slot__isnull", False), models.Q(("state", "removed"), _negated=True)
+                        ),
+                        fields=("host_name", "slot"),
+                        name="engine_slot_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("removed_at", None), ("state", "removed"), _connector="OR"
+                        ),
+                        name="engine_removed_has_its_state",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='StartTicket',
+            name="StartTicket",
             fields=[
-                ('id', models.UUIDField(default=offload_portal.common.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('asked_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=offload_portal.common.identifiers.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("asked_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="orgs.organization",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['asked_at', 'id'], name='start_ticket_order')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'person'), name='start_ticket_once')],
+                "indexes": [models.Index(fields=["asked_at", "id"], name="start_ticket_order")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "person"), name="start_ticket_once"
+                    )
+                ],
             },
         ),
     ]

@@ -48,9 +48,12 @@ class SampleSeen:
 
 @dataclass(frozen=True, slots=True)
 class ActivityReport:
-    """What a client saw since its last report. `sequence` rises; a repeated one changes nothing."""
+    """What was seen since the last report. `sequence` rises; a repeated one changes nothing.
 
-    sequence: int
+    The portal's own watcher has none: whatever it says twice is the same.
+    """
+
+    sequence: int | None
     running_containers: int = 0
     active_builds: int = 0
     api_calls: int = 0
@@ -73,7 +76,7 @@ def report(*, actor: Actor, at: datetime, session: Session, report: ActivityRepo
         raise not_found()
     with transaction.atomic():
         fresh, facts, at = _locked(session, at)
-        if report.sequence <= fresh.pulse.sequence:
+        if report.sequence is not None and report.sequence <= fresh.pulse.sequence:
             return
         reaction = clock.report(
             facts, to_seconds(at), calls=report.api_calls > 0, running=report.running
@@ -141,7 +144,7 @@ def _write(session: Session, reaction: clock.Reaction, seen: ActivityReport | No
         }
     if seen is not None:
         values |= {
-            "sequence": seen.sequence,
+            "sequence": session.pulse.sequence if seen.sequence is None else seen.sequence,
             "running_containers": seen.running_containers,
             "active_builds": seen.active_builds,
         }

@@ -21,6 +21,7 @@ from sessions.models import Pulse, Session
 from sessions.policies import StartQuestion, Wish, can_start, check_can_start, no_room
 from sessions.selectors.facts import facts_of
 from sessions.services import places
+from sessions.services.keys import make_keys
 from sessions.services.metering import meter_organization
 from usage.rates import DEFAULT_SIZES, EngineSize
 from usage.selectors import subscription_of
@@ -208,6 +209,7 @@ def _create(
     Pulse.objects.create(session=session, organization=organization)
     if not external:
         places.want_engine(session, at)
+        make_keys(session, at)
     return session
 
 

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
-from sessions.engines.local import machine
+from sessions.engines.local import machine, users
 from sessions.engines.local.users import User
 
 WALL = Path(__file__).with_name("wall.sh")
-# What dockerd's parts write in their start stands in the way of a second start in the same folder;
-# these three are links that rootlesskit made of the outer /run.
+# Links that rootlesskit made of the outer /run.
 CHILD = 'rm -f /run/docker /run/containerd /run/xtables.lock; exec "$@"'
+PLAIN = (
+    'read -r line </proc/self/stat; echo "$line" >"$0/process"; mount -t tmpfs engine "$1"; '
+    'mount -t proc proc /proc; shift; exec "$@"'
+)
 JOIN = 'for file in $JOINS; do echo $$ >"$file"; done; unset JOINS; exec "$@"'
 
 
@@ -35,27 +38,28 @@ def walled(folder: Path, user: User) -> list[str]:
         "--slirp4netns-binary=/opt/slirp4netns", "--slirp4netns-sandbox=auto",
         "--slirp4netns-seccomp=auto",
         "--pidns", "--ipcns", "--utsns", "--copy-up=/etc", "--copy-up=/run",
-        "/bin/sh", "-c", CHILD, "child", *_dockerd(Path("/engine")),
+        "/bin/sh", "-c", CHILD, "child", *_dockerd(Path("/engine"), Path("/engine/run")),
         # Ports that a container publishes stay in the engine's own network.
         "--userland-proxy-path=/usr/sbin/docker-proxy",
     ]  # fmt: skip
 
 
 def trusted(folder: Path) -> list[str]:
-    """A plain dockerd as root, without a network of its own and without a wall."""
-    tell = 'read -r line </proc/self/stat; echo "$line" >"$0/process"; exec "$@"'
+    """A plain dockerd as root, without a network of its own and without a wall.
+
+    Its own sockets lie in a short place that only it sees, and go with it.
+    """
     return [
         "/bin/sh", "-c", JOIN, "join", "unshare", "--mount", "--pid", "--fork", "--",
-        "/bin/sh", "-c", f"{tell}", str(folder),
-        "unshare", "--mount-proc", *_dockerd(folder / "engine"),
+        "/bin/sh", "-c", PLAIN, str(folder), str(users.LOCKS),
+        *_dockerd(folder / "engine", users.LOCKS),
         "--iptables=false", "--ip6tables=false", "--bridge=none",
     ]  # fmt: skip
 
 
-def _dockerd(engine: Path) -> list[str]:
+def _dockerd(engine: Path, running: Path) -> list[str]:
     return [
-        "dockerd", "--log-level=warn",
+        "dockerd", "--log-level=warn", "--shutdown-timeout=2",
         f"--host=unix://{engine}/run/docker.sock", f"--data-root={engine}/data",
-        f"--exec-root={engine}/run/exec", f"--pidfile={engine}/run/docker.pid",
-        "--shutdown-timeout=2",
+        f"--exec-root={running}/exec", f"--pidfile={running}/docker.pid",
     ]  # fmt: skip

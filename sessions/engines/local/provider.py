@@ -73,6 +73,7 @@ class Local:
             self._check_room()
             limits = cgroups.limit(_group(order.session_id), order.size)
             if self.trusted:
+                users.LOCKS.mkdir(mode=0o700, exist_ok=True)
                 self._prepare(folder, records.Record(0, (*limits.left_out, NO_WALL)), None)
                 self._spawn(folder, command.trusted(folder), limits, None)
                 return

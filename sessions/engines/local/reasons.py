@@ -29,6 +29,7 @@ CURES = (
         "This machine does not let the engine make namespaces.",
     ),
 )
+ECHO = re.compile(r"\[rootlesskit:.*(exited|exit \d|child exited|parsing message)")
 LONGEST_LINE = 300
 
 
@@ -46,6 +47,6 @@ def why(log: str) -> str:
 def _telling_line(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"error|fail|fatal|no space|denied", line, re.I)]
-    # rootlesskit's own lines at the end only repeat that its child has ended.
-    telling = [line for line in errors if "[rootlesskit:" not in line] or errors or lines
+    # At its end rootlesskit only repeats that its child has ended.
+    telling = [line for line in errors if not ECHO.search(line)] or errors or lines
     return telling[-1][:LONGEST_LINE] if telling else ""
