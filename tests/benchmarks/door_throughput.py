@@ -121,7 +121,8 @@ def measured(run: Callable[[], None]) -> float:
 
 
 def compare(bare: Callable[[], None], door: Callable[[], None]) -> float:
-    bare(), door()  # both are warm
+    bare()
+    door()  # both are warm
     speeds: dict[str, list[float]] = {"bare": [], "door": []}
     for _ in range(ROUNDS):
         speeds["bare"].append(measured(bare))

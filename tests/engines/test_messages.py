@@ -42,7 +42,7 @@ def request(method="GET", target="/", *, upgrades=False):
 
 @given(st.lists(st.integers(0, 10_000), max_size=40))
 def test_requests_are_counted_and_pass_unchanged_however_they_are_cut(cuts):
-    seen = []
+    seen: list[Request] = []
     requests = Requests(seen.append)
     passed = b"".join(part for piece in pieces_of(SENT, cuts) for part in requests.feed(piece))
     assert passed == SENT
@@ -57,7 +57,8 @@ def test_requests_are_counted_and_pass_unchanged_however_they_are_cut(cuts):
 
 @given(st.lists(st.integers(0, 10_000), max_size=40))
 def test_answers_find_their_requests_however_they_are_cut(cuts):
-    finished, decided = [], []
+    finished: list[Request] = []
+    decided: list[bool] = []
     answers = Answers(finished.append, decided.append)
     methods = ("HEAD", "POST", "POST", "GET")
     for method in methods:
@@ -107,7 +108,7 @@ def test_after_an_attach_bytes_wait_for_the_answer():
 
 
 def test_after_a_refused_attach_http_goes_on():
-    seen = []
+    seen: list[Request] = []
     requests = Requests(seen.append)
     head = b"POST /exec/a/start HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
     again = b"GET /info HTTP/1.1\r\n\r\n"
@@ -127,7 +128,7 @@ def test_after_a_refused_attach_http_goes_on():
     ],
 )
 def test_the_answer_decides_whether_http_has_ended(answer, raw):
-    decided = []
+    decided: list[bool] = []
     answers = Answers(lambda _request: None, decided.append)
     answers.expect(request("POST", "/exec/a/start"))
     assert b"".join(answers.feed(answer)) == answer
