@@ -28,7 +28,7 @@ class Docker:
     def __call__(self, *arguments: str, given: bytes | None = None) -> str:
         done = self.call(*arguments, given=given)
         assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode()
+        return str(done.stdout.decode())
 
     def call(self, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -57,7 +57,7 @@ class Process:
             "ENGINE_HOST_NAME": settings.ENGINE_HOST_NAME,
             "ENGINE_PUBLIC_PORT": str(self.port),
         }
-        self.running = None
+        self.running: subprocess.Popen | None = None
 
     def command(self, *options):
         return [sys.executable, "manage.py", "engines", *options]
@@ -70,6 +70,7 @@ class Process:
             )  # fmt: skip
 
     def end(self, number):
+        assert self.running is not None
         self.running.send_signal(number)
         return self.running.wait(30)
 
@@ -112,6 +113,7 @@ def is_in(session, state):
 
 def user_of(local, session):
     record = records.read(local.folder / session.id.hex)
+    assert record is not None
     return users.find(record.user)
 
 

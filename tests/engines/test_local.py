@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sessions.engines.hosting import Order, StartFailedError, StartInterruptedError
-from sessions.engines.local import Local, cgroups, machine, provider, records, users
+from sessions.engines.local import Local, cgroups, command, machine, provider, records, users
 from sessions.engines.places import socket_of
 from tests.engines.conftest import STANDARD, Docker
 
@@ -224,7 +224,7 @@ def test_a_program_that_fails_gives_its_reason_in_time(
     session_id = uuid.uuid4()
     folder = local.folder / session_id.hex
     monkeypatch.setattr(
-        provider.command,
+        command,
         "walled",
         lambda folder, user: ["/bin/sh", "-c", "echo 'write: no space left on device'; exit 1"],
     )
@@ -258,3 +258,20 @@ def test_the_rest_of_the_machine_is_told_when_helpers_are_missing(
     monkeypatch.setattr(machine, "PATH", "/nowhere")
     assert "dockerd" in local.problem()
     assert "apt-get install" in local.problem()
+
+
+def test_a_trusted_engine_says_that_it_has_no_wall(settings, host_folder: Path) -> None:
+    settings.ENGINE_LOCAL_TRUSTED = True
+    trusted = Local()
+    assert trusted.problem() == ""
+    session_id = uuid.uuid4()
+    docker = Docker(session_id, trusted.start(Order(session_id, STANDARD, 60)))
+    try:
+        docker.import_hello()
+        said = docker("run", "--rm", "--network", "none", "hello-world")
+        assert said.startswith("Hello from Docker!")
+        assert any("There is no wall" in sentence for sentence in docker.place.left_out)
+    finally:
+        trusted.remove(session_id)
+    assert trusted.survey() == ()
+    assert engine_processes(host_folder) == []

@@ -1,5 +1,6 @@
 """What is said where a machine can't host engines, and what a failed start says."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ FOLDER = Path("/var/lib/offload-portal/engines")
 def _able(monkeypatch):
     """A machine that lacks nothing, until a test takes something away."""
     monkeypatch.setattr(machine, "found", lambda command: True)
-    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(machine, "SWITCHES", {})
 
 
@@ -40,7 +41,7 @@ def test_a_missing_helper_is_named_with_its_package(monkeypatch, command, packag
 
 
 def test_without_root_the_cure_is_named(monkeypatch):
-    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     sentence = machine.problem(FOLDER, trusted=False)
     assert "need root" in sentence
     assert "ENGINE_PROVIDER=external" in sentence
@@ -61,7 +62,7 @@ def test_user_namespaces_that_are_switched_off_are_told(monkeypatch, tmp_path):
 
 
 def test_a_host_has_room_for_one_at_least(monkeypatch):
-    monkeypatch.setattr(machine.os, "sysconf", lambda name: 1)
+    monkeypatch.setattr(os, "sysconf", lambda name: 1)
     assert machine.default_capacity() == 1
 
 
@@ -78,7 +79,9 @@ def test_a_host_has_room_for_one_at_least(monkeypatch):
     ],
 )
 def test_a_failed_start_gives_a_reason_to_act_on(line, cure):
-    sentence = reasons.why(f"level=info msg=hello\n{line}\n[rootlesskit:child ] error: exit 1\n")
+    sentence = reasons.why(
+        f"level=info msg=hello\n{line}\n[rootlesskit:parent] error: child exited: exit status 1\n"
+    )
     assert cure in sentence
     assert line in sentence
 
