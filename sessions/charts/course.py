@@ -81,7 +81,7 @@ def _figure(
                 "hoverformat": "%-d %b %Y",
                 "range": [edge.isoformat() for edge in edges],
             },
-            yaxis={"title": {"text": _("compute-hours")}, "range": [0, highest * 1.12 / HOUR]},
+            yaxis={"title": {"text": _("compute-hours")}, "range": [0, highest * 1.3 / HOUR]},
             shapes=[_bound_shape(amount) for amount, _name in bounds],
             annotations=[_bound_label(amount, name) for amount, name in bounds],
         ),
