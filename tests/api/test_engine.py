@@ -145,7 +145,7 @@ def test_expired_keys_are_forgotten(session, at):
     assert services.forget_keys(at=keys.expires_at + timedelta(seconds=1)) == 1
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_clients_at_once_get_one_key(organization, member, at):
     session = on_an_engine(organization, member, at)
     keys, ready = [], threading.Barrier(4)

@@ -106,7 +106,7 @@ def test_addresses_to_listen_at():
     assert place_of("[::1]:80") == ("::1", 80)
 
 
-def test_a_port_that_is_taken_is_an_error_that_names_it(transactional_db):
+def test_a_port_that_is_taken_is_an_error_that_names_it():
     async def main():
         first = Door(Counters())
         port = await first.open("127.0.0.1", 0)
@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_an_error_that_names_it(transactional_db):
         asyncio.run(main())
 
 
-def test_serving_ends_when_it_is_cancelled(transactional_db):
+def test_serving_ends_when_it_is_cancelled():
     async def main():
         doors: list[Door] = []
         with override_settings(ENGINE_BIND="127.0.0.1:0"):
