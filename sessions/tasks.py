@@ -8,6 +8,7 @@ from django.utils import timezone
 from offload_portal.common import heartbeat
 from offload_portal.common.periods import cut_to_second
 from sessions import services
+from sessions.services import keys
 
 
 @shared_task
@@ -23,3 +24,9 @@ def meter(*, organization_id: str) -> None:
     services.meter_organization(
         organization_id=uuid.UUID(organization_id), at=cut_to_second(timezone.now())
     )
+
+
+@shared_task
+def forget_keys() -> None:
+    """Take the keys of engines that are gone out of the database."""
+    keys.forget_keys(at=cut_to_second(timezone.now()))

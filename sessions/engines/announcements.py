@@ -34,8 +34,13 @@ def withdraw(host_name: str) -> None:
 
 
 def announced_capacity(at: datetime) -> int | None:
-    """How many engines all living hosts take together; None where no host lives."""
-    living = [capacity for capacity, said_at in _all().values() if said_at > at - BELIEVED]
+    """How many engines all living hosts take together; None where no host is known to live."""
+    try:
+        said = _all().values()
+    except Exception as error:  # each cache has its own errors
+        logger.warning("What the engine hosts announced could not be read: %s", error)
+        return None
+    living = [capacity for capacity, said_at in said if said_at > at - BELIEVED]
     return sum(living) if living else None
 
 

@@ -26,6 +26,7 @@ from sessions.selectors.watched import watched_sessions
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
+LEAST_PAUSE_SECONDS = 0.5
 THREADS = 8
 LONGEST_BETWEEN_REPORTS = timedelta(seconds=15)
 
@@ -118,4 +119,6 @@ def watch_forever(counters: Counters, stop: threading.Event) -> None:
             counters.woken.clear()
             watcher.turn(pool, timezone.now())
             close_old_connections()
+            # Calls come in bursts: a moment's patience makes one report of many.
+            stop.wait(LEAST_PAUSE_SECONDS)
             counters.woken.wait(PAUSE_SECONDS)

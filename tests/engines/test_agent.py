@@ -82,7 +82,7 @@ def agent(host):
 
 
 @pytest.fixture
-def owner(transactional_db):
+def owner(transactional_db, django_db_serialized_rollback):
     return factories.person("Olga Owner")
 
 

@@ -83,7 +83,7 @@ class Process:
 
 
 @pytest.fixture
-def process(settings, host_folder, local, transactional_db):
+def process(settings, host_folder, local, transactional_db, django_db_serialized_rollback):
     made = Process(settings, host_folder)
     yield made
     if made.running is not None and made.running.poll() is None:
@@ -92,7 +92,7 @@ def process(settings, host_folder, local, transactional_db):
 
 
 @pytest.fixture
-def session(settings, transactional_db):
+def session(settings, transactional_db, django_db_serialized_rollback):
     settings.ENGINE_PROVIDER = "local"
     owner = factories.person("Olga Owner")
     organization = factories.subscribed_organization(owner, at=now())
