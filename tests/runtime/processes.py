@@ -22,9 +22,10 @@ def free_port() -> int:
 
 
 def surroundings(folder: Path, **values: str) -> dict[str, str]:
-    """An environment with a data folder of its own and nothing of the test run's."""
+    """An environment with a data folder of its own, no engines and nothing of the test run's."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
-    return {**kept, "PYTHONUNBUFFERED": "1", "DEMO": "0", "DATA_DIR": str(folder), **values}
+    ours = {"PYTHONUNBUFFERED": "1", "DEMO": "0", "ENGINE_PROVIDER": "external"}
+    return {**kept, **ours, "DATA_DIR": str(folder), **values}
 
 
 def manage(folder: Path, *arguments: str, **values: str) -> "subprocess.CompletedProcess[str]":

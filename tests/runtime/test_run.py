@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError
 
-from offload_portal.pages.runtime import children, places
+from offload_portal.pages.runtime import children, hosting, places
+from sessions.engines.local import Local
 from tests.runtime.processes import free_port, manage, read_until, running
 
 
@@ -29,6 +30,7 @@ def test_it_answers_stops_its_children_and_goes_on_where_it_was(tmp_path: Path) 
     with running(tmp_path, PORT=str(port)) as portal:
         said = read_until(portal, "Ctrl-C stops it")
         assert f"http://localhost:{port}" in said
+        assert "the client's own (ENGINE_PROVIDER=external)" in said
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
             assert json.load(answer) == {"status": "ok"}
         begun = _processes_of(tmp_path)
@@ -124,3 +126,18 @@ def _lives(child: children.Child) -> bool:
 def _wait_for(child: children.Child) -> None:
     assert child.process is not None
     child.process.wait()
+
+
+def test_engines_are_the_clients_own_where_the_machine_or_the_port_is_in_the_way(
+    settings, monkeypatch: pytest.MonkeyPatch, taken_port: int
+) -> None:
+    settings.ENGINE_PROVIDER = "auto"
+    settings.ENGINE_BIND = f"127.0.0.1:{taken_port}"
+    monkeypatch.setattr(Local, "problem", lambda local: "dockerd can't be found.")
+    assert hosting.why_not() == "dockerd can't be found"
+    monkeypatch.setattr(Local, "problem", lambda local: "")
+    assert hosting.why_not().startswith(f"port {taken_port} can't be used")
+    settings.ENGINE_BIND = f"127.0.0.1:{free_port()}"
+    assert hosting.why_not() == ""
+    settings.ENGINE_PROVIDER = "external"
+    assert hosting.why_not() == "ENGINE_PROVIDER=external"

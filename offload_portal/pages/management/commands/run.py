@@ -9,14 +9,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from offload_portal.pages.runtime import children, places, preparing
+from offload_portal.pages.runtime import children, hosting, places, preparing
 
 LOOK_EVERY_SECONDS = 0.2
 WEB_ANSWERS_WITHIN_SECONDS = 60
 
 
 class Command(BaseCommand):
-    help = "Start web, worker and scheduler together, after preparing what they need."
+    help = "Start web, worker, scheduler and engine host together, after preparing what they need."
     requires_system_checks: list[str] = []
 
     stopping = False
@@ -40,7 +40,8 @@ class Command(BaseCommand):
             if not self.stopping:
                 family.add("worker", children.worker_command())
                 family.add("scheduler", children.beat_command())
-                self._welcome()
+                engines = self._add_engines(family)
+                self._welcome(engines)
             while not self.stopping:
                 family.watch(self._tell)
                 time.sleep(LOOK_EVERY_SECONDS)
@@ -48,6 +49,13 @@ class Command(BaseCommand):
             self._tell("Stopping…")
             family.stop()
             self._tell("Stopped. `make run` goes on where it was.")
+
+    def _add_engines(self, family: children.Family) -> str:
+        """An engine host where this machine can be one; what the welcome says of it."""
+        if problem := hosting.why_not():
+            return f"the client's own ({problem})"
+        family.add("engine host", hosting.engines_command())
+        return "on this machine, one for each session"
 
     def _wait_for_web(self, family: children.Family) -> None:
         """First the page that somebody waits for, then what works behind it."""
@@ -58,10 +66,11 @@ class Command(BaseCommand):
             family.watch(self._tell)
             time.sleep(0.05)
 
-    def _welcome(self) -> None:
+    def _welcome(self, engines: str) -> None:
         self._tell(f"\nOffload Portal: {settings.PORTAL_URL}")
         if settings.DEVELOPMENT_PAGES and not settings.EMAIL_HOST:
             self._tell(f"Its mail:       {settings.PORTAL_URL}/development/mail/")
+        self._tell(f"Engines:        {engines}")
         if found := preparing.sign_ins():
             self._tell(f"\n{found}")
         self._tell("\nCtrl-C stops it.")
