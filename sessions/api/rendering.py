@@ -61,6 +61,7 @@ def session_json(view: SessionView) -> dict[str, Any]:
     value["notices"] = [dict(notice) for notice in view.notices]
     value["as_of"] = zulu(view.as_of)
     value["prompt"] = _prompt(view)
+    value["keep_alive"] = _kept(view)
     value["cost_by_source"] = {
         source: use_json(view.by_source.get(source, NO_USE)) for source in EntrySource.values
     }
@@ -76,6 +77,11 @@ def _prompt(view: SessionView) -> dict[str, str] | None:
         "due_at": zulu(prompt.due_at),
         "answer_by": zulu(prompt.answer_by),
     }
+
+
+def _kept(view: SessionView) -> dict[str, str] | None:
+    kept = view.keep_alive
+    return None if kept is None else {"label": kept.label, "until": zulu(kept.until)}
 
 
 def insights_json(found: Insights) -> dict[str, Any]:

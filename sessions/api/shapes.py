@@ -92,6 +92,11 @@ def _by_source() -> type[Shape]:
 UseBySourceShape = _by_source()
 
 
+class KeptShape(Shape):
+    label = serializers.CharField()  # type: ignore[assignment]  # as below
+    until = InstantField()
+
+
 class SessionShape(Shape):
     id = serializers.UUIDField()
     organization = serializers.CharField()
@@ -123,6 +128,7 @@ class SessionShape(Shape):
     container_count = serializers.IntegerField()
     images = serializers.ListField(child=serializers.CharField())
     prompt = PromptShape(allow_null=True)
+    keep_alive = KeptShape(allow_null=True)
     notices = serializers.ListField(child=serializers.DictField())
     policy_version = serializers.IntegerField()
     as_of = InstantField()
@@ -243,6 +249,14 @@ class ActivityShape(Shape):
         for name in ("containers", "samples"):
             attrs[name] = tuple(attrs.get(name, ()))
         return ActivityReport(**attrs)
+
+
+class KeepAliveShape(Shape):
+    # "label" is an attribute of every field of the framework's.
+    label = TextField(  # type: ignore[assignment]
+        max_length=80, help_text="Which job, for people who look at the session."
+    )
+    until = InstantField()
 
 
 class AnswerShape(Shape):

@@ -8,6 +8,7 @@ urlpatterns = [
     path("sessions/<uuid:session_id>", views.SessionDetailView.as_view()),
     path("sessions/<uuid:session_id>/activity", views.ActivityView.as_view()),
     path("sessions/<uuid:session_id>/prompt", views.PromptView.as_view()),
+    path("sessions/<uuid:session_id>/keep-alive", views.KeepAliveView.as_view()),
     path("sessions/<uuid:session_id>/stop", views.StopView.as_view()),
     path("sessions/<uuid:session_id>/engine", EngineView.as_view()),
     path("sessions/<uuid:session_id>/insights", views.InsightsView.as_view()),

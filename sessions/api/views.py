@@ -29,6 +29,7 @@ from sessions.api.shapes import (
     CSVQuery,
     DryRunQuery,
     InsightsShape,
+    KeepAliveShape,
     NewSession,
     PreviewShape,
     ReportedShape,
@@ -269,6 +270,40 @@ class ActivityView(SessionPostView):
         response = self.answer(session)
         response.data["next_report_seconds"] = next_report_seconds(session)
         return response
+
+
+class KeepAliveView(SessionPostView):
+    operation_ids = {"POST": "keep_alive"}
+    refusals = {"POST": (403, 409, 410)}
+
+    @extend_schema(
+        summary="A job declares itself alive",
+        description=(
+            "Until that instant the session does not fall idle, and is billed. It answers no "
+            "prompt. Declaring again takes the place of what was declared before."
+        ),
+        request=KeepAliveShape,
+        responses=SessionShape,
+        examples=[
+            OpenApiExample(
+                "A nightly build",
+                {"label": "nightly build", "until": "2026-11-24T11:30:00Z"},
+                request_only=True,
+            )
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        session = self.own(session_id)
+        body = self.body(KeepAliveShape)
+        services.keep_alive(
+            actor=self.actor,
+            at=self.at,
+            session=session,
+            label=body["label"],
+            until=cut_to_second(body["until"]),
+        )
+        return self.answer(session)
 
 
 class PromptView(SessionPostView):

@@ -19,6 +19,9 @@ class Pulse(models.Model):
     last_activity_at = models.DateTimeField(null=True, blank=True)
     last_call_at = models.DateTimeField(null=True, blank=True)
     idled_at = models.DateTimeField(null=True, blank=True)
+    # A job declared itself alive until then; its label says which.
+    kept_until = models.DateTimeField(null=True, blank=True)
+    kept_label = models.CharField(max_length=80, blank=True)
     running_containers = models.PositiveIntegerField(default=0)
     active_builds = models.PositiveIntegerField(default=0)
 

@@ -80,6 +80,7 @@ def open_stretch(session: Session) -> clock.OpenStretch | None:
         last_activity_at=to_seconds(pulse.last_activity_at),
         last_call_at=to_seconds(pulse.last_call_at),
         idled_at=_seconds(pulse.idled_at),
+        kept_until=_seconds(pulse.kept_until),
     )
 
 

@@ -174,6 +174,8 @@ def _kept_alive_by(session: Session, view: SessionView) -> tuple[str, ...]:
     if view.state != clock.State.ACTIVE:
         return ()
     found = []
+    if view.keep_alive is not None:
+        found.append("keep_alive")
     if session.pulse.running_containers:
         found.append("running_containers")
     if session.pulse.active_builds:

@@ -24,6 +24,14 @@ class PromptView:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """A job that declared itself alive, until when."""
+
+    label: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SessionView:
     """A session as of `as_of`. Instants are whole seconds in UTC, lengths seconds.
 
@@ -62,6 +70,7 @@ class SessionView:
     container_count: int
     images: tuple[str, ...]
     prompt: PromptView | None
+    keep_alive: KeepAlive | None
     notices: tuple[Mapping[str, Any], ...]
     policy_version: int
     version: str
@@ -158,6 +167,7 @@ def view_of(session: Session, at: datetime, beside: Beside) -> SessionView:
         container_count=beside.runs.get(session.id, 0),
         images=tuple(beside.images.get(session.id, ())),
         prompt=_prompt(moment.prompt),
+        keep_alive=_kept(session, moment, at),
         notices=(),
         policy_version=session.policy_version,
         version=_version(session, moment),
@@ -170,6 +180,13 @@ def _prompt(prompt: clock.Prompt | None) -> PromptView | None:
     if prompt is None:
         return None
     return PromptView(str(prompt.kind), from_seconds(prompt.due_at), from_seconds(prompt.answer_by))
+
+
+def _kept(session: Session, moment: clock.Moment, at: datetime) -> KeepAlive | None:
+    until = session.pulse.kept_until
+    if until is None or until <= at or moment.state != clock.State.ACTIVE:
+        return None
+    return KeepAlive(session.pulse.kept_label, until)
 
 
 def _version(session: Session, moment: clock.Moment) -> str:

@@ -5,6 +5,7 @@ from sessions.services.activity import (
     ContainerSeen,
     SampleSeen,
     answer_prompt,
+    keep_alive,
     report,
 )
 from sessions.services.ending import stop, stop_all
@@ -26,6 +27,7 @@ __all__ = [
     "engine_ready",
     "forget_keys",
     "give_keys",
+    "keep_alive",
     "make_keys",
     "meter_organization",
     "preview_start",

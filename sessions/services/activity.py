@@ -6,9 +6,10 @@ the watermark stands still while it is recorded with the later of its instant an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 from django.utils.translation import gettext as _
@@ -100,6 +101,38 @@ def answer_prompt(
         _write(fresh, reaction, None)
 
 
+def keep_alive(
+    *, actor: Actor, at: datetime, session: Session, label: str, until: datetime
+) -> None:
+    """A job declares itself alive until `until`: until then the session does not fall idle.
+
+    At most `KEEP_ALIVE_MOST_SECONDS` ahead; the policy's longest session holds all the same.
+    Declaring again takes the place of what was declared before; an instant that has passed takes
+    it back.
+    """
+    if actor.id != session.person_id:
+        raise not_found()
+    with transaction.atomic():
+        fresh, facts, at = _locked(session, at)
+        _check_until(at, until)
+        reaction = clock.keep_alive(facts, to_seconds(at), to_seconds(until))
+        _refuse(reaction)
+        if reaction.kind == clock.ReactionKind.NOTHING:
+            sentence = _("A prompt made the session idle; a Docker API call resumes it.")
+            raise Refusal("idle_by_prompt", sentence, 409)
+        _write(fresh, reaction, None)
+        Pulse.objects.filter(pk=session.pk).update(kept_label=label)
+
+
+def _check_until(at: datetime, until: datetime) -> None:
+    most = settings.KEEP_ALIVE_MOST_SECONDS
+    if until > at + timedelta(seconds=most):
+        sentence = _("A job may declare itself alive for up to %(most)s seconds from now.") % {
+            "most": most
+        }
+        raise Refusal("keep_alive_too_long", sentence, 403, {"limit": most})
+
+
 def _locked(session: Session, at: datetime) -> tuple[Session, clock.Facts, datetime]:
     """The session as it is now, its row held, and the instant that the fact is recorded with."""
     lock_together(session.organization_id)
@@ -131,6 +164,10 @@ def _zulu(seconds: int) -> str:
     return from_seconds(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else from_seconds(seconds)
+
+
 def _write(session: Session, reaction: clock.Reaction, seen: ActivityReport | None) -> None:
     """One narrow row; only what resumes an idle session writes more."""
     stretch = reaction.facts.open
@@ -140,7 +177,8 @@ def _write(session: Session, reaction: clock.Reaction, seen: ActivityReport | No
             "started_at": from_seconds(stretch.started_at),
             "last_activity_at": from_seconds(stretch.last_activity_at),
             "last_call_at": from_seconds(stretch.last_call_at),
-            "idled_at": None if stretch.idled_at is None else from_seconds(stretch.idled_at),
+            "idled_at": _instant(stretch.idled_at),
+            "kept_until": _instant(stretch.kept_until),
         }
     if seen is not None:
         values |= {

@@ -145,6 +145,10 @@ BODIES: dict[tuple[str, str], Any] = {
         "client": {"kind": "cli", "version": "1", "os": "linux", "arch": "x"},
     },
     ("POST", "sessions/{session_id}/prompt"): {"answer": "stay"},
+    ("POST", "sessions/{session_id}/keep-alive"): {
+        "label": "a",
+        "until": "2026-03-11T13:00:00Z",
+    },
     ("POST", "sessions/{session_id}/activity"): {
         "sequence": 1,
         "running_containers": 1,

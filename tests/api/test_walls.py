@@ -20,6 +20,10 @@ BODIES = {
     ("put", "/organizations/{slug}/limits"): {"mode": "unlimited"},
     ("post", "/sessions/{session_id}/activity"): {"sequence": 1, "api_calls": 1},
     ("post", "/sessions/{session_id}/prompt"): {"answer": "stay"},
+    ("post", "/sessions/{session_id}/keep-alive"): {
+        "label": "nightly",
+        "until": "2026-03-11T13:00:00Z",
+    },
 }
 # (owner, editor, member, the session's own user); None: the route knows no roles.
 OWNERS, SEERS, ALL = (1, 0, 0, 0), (1, 1, 0, 0), (1, 1, 1, 1)
@@ -56,6 +60,7 @@ ROLES = {
     ("get", "/sessions/{session_id}/engine"): (0, 0, 0, 1),
     ("post", "/sessions/{session_id}/activity"): (0, 0, 0, 1),
     ("post", "/sessions/{session_id}/prompt"): (0, 0, 0, 1),
+    ("post", "/sessions/{session_id}/keep-alive"): (0, 0, 0, 1),
     ("post", "/sessions/{session_id}/stop"): (1, 0, 0, 1),
 }
 # What the caller may do but the world doesn't allow just now.
