@@ -90,7 +90,7 @@ def poll(request: HttpRequest) -> Poll:
         raise InvalidRequestError
     _check_client(client_id)
     record = record_of(device_code)
-    if record is None or record["client_id"] != client_id:
+    if record is None or record["client_id"] != client_id or record["expires_at"] <= time.time():
         raise InvalidGrantError
     _check_pace(device_code, record)
     decision = cache.get(_decision_key(device_code))
