@@ -64,7 +64,7 @@ def decide(
         elif wish.ended or wish.state in (EngineState.LOST, EngineState.STOPPING):
             action = _away(wish, one)
         else:
-            action = _on_the_way(wish, one, slots, _silence(one, since, at))
+            action = _on_the_way(wish, one, slots, _silence(wish, one, since, at))
         if action is not None:
             actions.append(action)
     orphans = sorted(there.keys() - set(busy))
@@ -81,9 +81,10 @@ def _free_slots(
     return iter(free[: max(0, len(free) - orphans)])
 
 
-def _silence(one: Found | None, since: datetime, at: datetime) -> timedelta:
+def _silence(wish: EngineWish, one: Found | None, since: datetime, at: datetime) -> timedelta:
+    """Since it last answered; an engine that has just become ready did so then."""
     seen = one.seen_at if one is not None else None
-    return at - max(since, seen or since)
+    return at - max(since, seen or since, wish.ready_at or since)
 
 
 def _while_busy(wish: EngineWish) -> Action | None:

@@ -24,6 +24,7 @@ class EngineWish:
     ended: bool
     asked_at: datetime
     answer_by: datetime
+    ready_at: datetime | None = None
 
 
 def engine_wishes(*, provider: str, host_name: str) -> tuple[EngineWish, ...]:
@@ -48,4 +49,5 @@ def _wish(row: Engine) -> EngineWish:
         ended=session.ended_at is not None or session.stop_at is not None,
         asked_at=row.asked_at,
         answer_by=session.created_at + timedelta(seconds=session.start_timeout_seconds),
+        ready_at=row.ready_at,
     )

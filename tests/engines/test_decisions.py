@@ -1,6 +1,7 @@
 """What the agent does next, from what is wanted and what is there."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,6 +42,11 @@ def test_nothing_wanted_and_nothing_there_is_nothing_to_do():
 
 def test_a_ready_engine_that_runs_is_left_alone():
     assert steps([wish()], [found()]) == []
+
+
+def test_an_engine_that_has_just_become_ready_was_not_silent_before():
+    new = replace(wish(), ready_at=AT - timedelta(seconds=1))
+    assert steps([new], [found(seen_at=None)]) == []
 
 
 def test_a_wanted_engine_starts_in_the_lowest_free_slot():
