@@ -24,6 +24,7 @@ DEMONSTRATION_SECONDS = 400
 METER_EVERY_SECONDS = "2"
 # Numbered from the end: the tests' own workers count from 9 up.
 REDIS_DATABASE = 8
+ENGINES = [sys.executable, "manage.py", "engines"]
 CELERY = (sys.executable, "-W", "ignore::UserWarning", "-m", "celery", "-q", "-A", "offload_portal")
 
 
@@ -58,8 +59,12 @@ def embedded(folder: Path, *, demonstration: bool = False) -> Iterator[Stack]:
 
 
 @contextmanager
-def production(folder: Path, name: str) -> Iterator[Stack]:
-    """Web server, worker and scheduler as processes of their own, on PostgreSQL and Redis."""
+def production(folder: Path, name: str, **more: str) -> Iterator[Stack]:
+    """Web server, worker and scheduler as processes of their own, on PostgreSQL and Redis.
+
+    `more`: further variables. With ENGINE_PROVIDER=local an engine host runs beside them, whose
+    engines end with the block.
+    """
     with ExitStack() as cleanup:
         database = cleanup.enter_context(servers.postgresql(name))
         cleanup.enter_context(_database(database))
@@ -73,6 +78,7 @@ def production(folder: Path, name: str) -> Iterator[Stack]:
             "METER_EVERY_SECONDS": METER_EVERY_SECONDS,
             "DATABASE_URL": database,
             "REDIS_URL": cache,
+            **more,
         }
         stack = Stack("production", f"http://localhost:{port}", folder, values)
         stack.manage("prepare")
@@ -81,6 +87,10 @@ def production(folder: Path, name: str) -> Iterator[Stack]:
         beat = [*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", ""]
         for command, part in ((serve, "web"), (worker, "worker"), (beat, "beat")):
             cleanup.enter_context(_process(command, stack, part))
+        if more.get("ENGINE_PROVIDER") == "local":
+            # Stopping the process leaves its engines, as it should.
+            cleanup.callback(stack.manage, "engines", "--stop-all")
+            cleanup.enter_context(_process(ENGINES, stack, "engines"))
         _wait_until_ready(stack)
         yield stack
 
