@@ -16,7 +16,7 @@ run: $(VENV)/.run-stamp
 test: $(VENV)/.dev-stamp lint
 	$(PY) -m tests.run
 
-# What needs Debian packages as well: a browser.
+# What needs Debian packages as well: a browser, Docker.
 test-all: $(VENV)/.dev-stamp
 	$(PY) -m tests.run --all
 

@@ -1,7 +1,7 @@
 """`make test`: the whole suite on SQLite, then on PostgreSQL with a real broker and cache.
 
-`--all` runs what needs a browser instead, `--screenshots` only the pictures. Arguments after `--`
-go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
+`--all` runs what needs a browser or Docker instead, `--screenshots` only the pictures. Arguments
+after `--` go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
 """
 
 import os
@@ -21,7 +21,9 @@ BUILD = Path(__file__).resolve().parent.parent / "build"
 EVERYWHERE = "not browser and not docker and not benchmark"
 ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
 # A marker and the program that its tests need.
-NEEDS_PACKAGES = (("browser", "chromium"),)
+NEEDS_PACKAGES = (("browser", "chromium"), ("docker", "dockerd"))
+# Where Debian keeps daemons, which is not on everybody's PATH.
+PROGRAMS = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 CHOSEN = ("overview", "activity", "session", "billing", "access", "limits")
 # The docker client's plugin is a package of its own, with its own settings for pytest.
 PLUGIN = "clients/docker-offload/tests"
@@ -93,13 +95,13 @@ def everywhere(extra: list[str]) -> Iterator[Outcome]:
 
 
 def with_packages(extra: list[str]) -> Iterator[Outcome]:
-    """What needs Debian packages: a browser, the docker client."""
+    """What needs Debian packages: a browser, the docker client, dockerd."""
     if not extra:
         found = shutil.which("docker")
         without = "the plugin's tests with docker, since there is no docker client"
         yield pytest("plugin-docker", {}, "-m", "docker", PLUGIN) if found else _left_out(without)
     for kind, program in NEEDS_PACKAGES:
-        if not shutil.which(program):
+        if not shutil.which(program, path=PROGRAMS):
             yield _left_out(f"the {kind} tests, since {program} is not installed")
             continue
         with ExitStack() as stack:
