@@ -43,7 +43,9 @@ def test_what_resumes_afterwards_is_no_longer_kept_alive(organization, member, a
     assert seen(session, later(at, 100)).idle_since == later(at, 100)
 
 
-@pytest.mark.parametrize(("ahead", "may"), [(-60, True), (14_399, True), (14_400, True), (14_401, False)])
+@pytest.mark.parametrize(
+    ("ahead", "may"), [(-60, True), (14_399, True), (14_400, True), (14_401, False)]
+)
 def test_it_reaches_no_further_than_the_portal_allows(organization, member, at, ahead, may):
     session = start(organization, member, at)
     if may:
