@@ -1,5 +1,7 @@
 """The running portal, as its users meet it: on the embedded default, or as in production."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -7,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -36,6 +38,7 @@ class Stack:
     address: str
     folder: Path
     values: Mapping[str, str]
+    parts: "dict[str, Part]" = field(default_factory=dict)
 
     def manage(self, *arguments: str) -> str:
         ended = manage(self.folder, *arguments, **self.values)
@@ -54,7 +57,7 @@ def embedded(folder: Path, *, demonstration: bool = False) -> Iterator[Stack]:
     }
     stack = Stack("embedded", f"http://localhost:{port}", folder, values)
     with _process([sys.executable, "manage.py", "run"], stack, "run"):
-        _wait_until_ready(stack, DEMONSTRATION_SECONDS if demonstration else PATIENCE_SECONDS)
+        wait_until_ready(stack, DEMONSTRATION_SECONDS if demonstration else PATIENCE_SECONDS)
         yield stack
 
 
@@ -91,7 +94,7 @@ def production(folder: Path, name: str, **more: str) -> Iterator[Stack]:
             # Stopping the process leaves its engines, as it should.
             cleanup.callback(stack.manage, "engines", "--stop-all")
             cleanup.enter_context(_process(ENGINES, stack, "engines"))
-        _wait_until_ready(stack)
+        wait_until_ready(stack)
         yield stack
 
 
@@ -110,24 +113,47 @@ def _database(address: str) -> Iterator[None]:
             link.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+@dataclass
+class Part:
+    """One process of a stack, with a group of its own for all that it starts."""
+
+    command: list[str]
+    log: Path
+    surroundings: Mapping[str, str]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        with self.log.open("a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=settings.BASE_DIR, env=self.surroundings, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def crash(self) -> None:
+        """SIGKILL for it and what it started, then another start."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_SECONDS)
+        self.start()
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(PATIENCE_SECONDS)
+
+
 @contextmanager
-def _process(command: list[str], stack: Stack, part: str) -> Iterator[None]:
-    with (stack.folder / f"{part}.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=settings.BASE_DIR,
-            env=surroundings(stack.folder, **stack.values),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_SECONDS)
+def _process(command: list[str], stack: Stack, name: str) -> Iterator[None]:
+    values = surroundings(stack.folder, **stack.values)
+    part = stack.parts[name] = Part(command, stack.folder / f"{name}.log", values)
+    part.start()
+    try:
+        yield
+    finally:
+        part.stop()
 
 
-def _wait_until_ready(stack: Stack, patience: int = PATIENCE_SECONDS) -> None:
+def wait_until_ready(stack: Stack, patience: int = PATIENCE_SECONDS) -> None:
     """Until /readyz finds everything in order: the meter has run then, too."""
     until, found = time.monotonic() + patience, ""
     while time.monotonic() < until:

@@ -245,3 +245,24 @@ def test_three_people_at_once_reach_only_their_own_engines(
         until(partial(gone, portal, host_folder, session))
     for shell, session in zip(shells, sessions, strict=True):
         billed_alike(shell, session)
+
+
+def test_a_session_survives_the_death_of_each_process(
+    portal: stack.Stack, host_folder: Path, shell: Shell
+) -> None:
+    session = shell.start()
+    shell.import_hello()
+    shell.wait_for(session, "active")
+    for part in ("web", "worker", "beat", "engines"):
+        portal.parts[part].crash()
+        until(lambda: b"Hello from Docker!" in shell.call("run", "--rm", "hello-world").stdout)
+        stack.wait_until_ready(portal)
+        assert shell.session(session)["state"] in ("idle", "active")
+    called = int(time.time())
+    until(lambda: shell.call("images").returncode == 0)
+    until(lambda: seconds(shell.session(session)["last_activity_at"]) >= called)
+    shell.docker("offload", "stop")
+    until(lambda: gone(portal, host_folder, session))
+    found = billed_alike(shell, session)
+    assert found["end_reason"] == "stopped"
+    assert found["billed_seconds"] == seconds(found["ended_at"]) - seconds(found["first_active_at"])
