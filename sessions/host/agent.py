@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
@@ -27,6 +27,7 @@ from usage.rates import DEFAULT_SIZES
 logger = logging.getLogger(__name__)
 
 ROUND_SECONDS = 0.5
+LONGEST_BETWEEN_ROUNDS = timedelta(seconds=10)
 AFTER_TROUBLE_SECONDS = 2.0
 ANNOUNCE_EVERY_ROUNDS = 10
 ASK_EVERY_ROUNDS = 10
@@ -44,7 +45,8 @@ class Agent:
         self._busy: dict[uuid.UUID, threading.Event] = {}
         self._futures: set[Future[None]] = set()
         self._asked: dict[uuid.UUID, Future[bool]] = {}
-        self._since = cut_to_second(timezone.now())
+        # From when on an engine's silence counts, and when a round last came to its end.
+        self._since = self._round_at = cut_to_second(timezone.now())
         self._rounds = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -70,6 +72,9 @@ class Agent:
     def round(self, at: datetime) -> None:
         """One comparison, and the steps that it asks for begun."""
         close_old_connections()
+        if at - self._round_at > LONGEST_BETWEEN_ROUNDS:
+            # This process slept, or could not see the database: nobody asked the engines meanwhile.
+            self._since = at
         if self._rounds % ANNOUNCE_EVERY_ROUNDS == 0:
             heartbeat.beat("engines")
             announce(host_name=self.host.name, capacity=self.host.capacity(), at=at)
@@ -93,6 +98,7 @@ class Agent:
         for action in actions:
             self._begin(action, wishes.get(action.session_id))
         self._rounds += 1
+        self._round_at = at
 
     # --- Asking --------------------------------------------------------------------------------
 

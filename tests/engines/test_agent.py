@@ -276,3 +276,20 @@ def test_silence_ends_what_was_announced(host):
     assert announced_capacity(at + timedelta(seconds=29)) == 5
     assert announced_capacity(at + timedelta(seconds=30)) == 2
     assert announced_capacity(at + timedelta(seconds=50)) is None
+
+
+@pytest.mark.parametrize(("gap", "anew"), [(9, False), (10, False), (11, True), (3_600, True)])
+def test_after_a_sleep_silence_counts_anew(host, monkeypatch, gap, anew):
+    counted_from = []
+
+    def look(*arguments, since, **rest):
+        counted_from.append(since)
+        return ()
+
+    monkeypatch.setattr(agents, "decide", look)
+    agent = agents.Agent(host)
+    begun = now()
+    agent.round(begun)
+    agent.round(begun + timedelta(seconds=gap))
+    agent.close()
+    assert (counted_from[1] == begun + timedelta(seconds=gap)) is anew
