@@ -24,8 +24,9 @@ def outage(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": AWAY}
     }
     settings.REDIS_URL = AWAY
-    monkeypatch.setattr(app.conf, "broker_url", AWAY)
+    # In this order: what is written to follows from the other, and is put back as it was read.
     monkeypatch.setattr(app.conf, "broker_write_url", AWAY)
+    monkeypatch.setattr(app.conf, "broker_url", AWAY)
     yield
     del caches["default"]
 
