@@ -82,7 +82,7 @@ ACME = Company(
         Part("Leïla Haddad", "leila", sessions_a_day=1.0),
         Part("王芳", "wang.fang", sessions_a_day=1.1, sizes=LARGE),
         Part("Elif Şahin", "elif", sessions_a_day=0.9),
-        Part("Build pipeline", "ci", sessions_a_day=9.0, forgets=0.0, client="ci"),
+        Part("Build pipeline", "ci", sessions_a_day=7.2, forgets=0.0, client="ci"),
     ),
     images=(
         "acme/checkout:dev",
