@@ -55,6 +55,8 @@ class Agent:
                 stop.wait(ROUND_SECONDS if self.try_round() else AFTER_TROUBLE_SECONDS)
         finally:
             self.close()
+            # The loop's thread ends here, and nobody else can close its connection.
+            connections.close_all()
 
     def try_round(self) -> bool:
         """A round, or False where it has to be tried again later."""
