@@ -51,7 +51,7 @@ def test_an_organization_has_a_limit_of_its_own(
     assert refused.json()["scope"] == "organization"
 
 
-def test_with_the_cache_away_everybody_passes(api, member, settings, caplog):
+def test_with_the_cache_away_everybody_passes(api, member, settings, caplog, clock):
     settings.API_REQUESTS_PER_MINUTE = 1
     caller = api(member)
     with mock.patch.object(throttling, "_store", side_effect=ConnectionError("away")):
@@ -59,7 +59,7 @@ def test_with_the_cache_away_everybody_passes(api, member, settings, caplog):
     assert "The cache is away" in caplog.text
 
 
-def test_who_has_no_token_is_limited_by_address(nobody, settings):
+def test_who_has_no_token_is_limited_by_address(nobody, settings, clock):
     settings.API_REQUESTS_PER_MINUTE = 1
     assert nobody.get("schema").status_code == 200
     assert nobody.get("schema").status_code == 429
