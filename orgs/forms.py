@@ -155,6 +155,13 @@ class PolicyForm(forms.Form):
         help_text=_("Left empty, a session may last as long as it is used."),
     )
     sessions_per_person = forms.IntegerField(label=_("Sessions at once per person"))
+    keep_alive_most_minutes = forms.IntegerField(
+        label=_("Longest that a job may keep its session alive, in minutes"),
+        help_text=_(
+            "A job that shows no activity may declare itself alive that far ahead, and is billed "
+            "meanwhile. 0 allows it to none."
+        ),
+    )
 
     def change(self) -> PolicyChange:
         """What the service is asked for; only after `is_valid`."""
@@ -170,6 +177,7 @@ class PolicyForm(forms.Form):
             gpu_allowed=EngineSizeName.GPU in sizes,
             longest_session_seconds=None if minutes is None else minutes * 60,
             sessions_per_person=values["sessions_per_person"],
+            keep_alive_most_seconds=values["keep_alive_most_minutes"] * 60,
         )
 
     @staticmethod
@@ -183,6 +191,7 @@ class PolicyForm(forms.Form):
             "engine_sizes": list(terms.engine_sizes),
             "longest_session_minutes": None if longest is None else -(-longest // 60),
             "sessions_per_person": terms.sessions_per_person,
+            "keep_alive_most_minutes": terms.keep_alive_most_seconds // 60,
         }
 
 

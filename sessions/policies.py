@@ -1,7 +1,7 @@
-"""Who may start a session (product.md rule 26): the checks in their order.
+"""Who may start a session (product.md rule 26), and what a job may declare (rule 6).
 
-Pairs over frozen dataclasses: `check_can_start` raises the sentence and the code, `can_start`
-answers a template. They never query.
+Pairs over frozen dataclasses: `check_can_x` raises the sentence and the code, `can_x` answers a
+template. They never query.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,6 +125,32 @@ def check_can_start(question: StartQuestion) -> None:
 def can_start(question: StartQuestion) -> bool:
     try:
         check_can_start(question)
+    except Refusal:
+        return False
+    return True
+
+
+def check_can_keep_alive(most: int, ahead: int, contacts: Sequence[Contact]) -> None:
+    """May a job declare itself alive for `ahead` seconds, where `most` are allowed (rule 6)?
+
+    `most` is what the session started with. An instant that has passed takes a declaration back,
+    which is always allowed.
+    """
+    if ahead <= most or ahead <= 0:
+        return
+    if most == 0:
+        sentence = _("The policy lets no job declare itself alive; an owner can allow it.")
+        raise _refuse("keep_alive_not_allowed", sentence, 403, contacts, limit=0, asked=ahead)
+    sentence = _(
+        "The policy lets a job declare itself alive for up to %(most)s seconds, not %(asked)s; "
+        "an owner can allow more."
+    ) % {"most": most, "asked": ahead}
+    raise _refuse("keep_alive_too_long", sentence, 403, contacts, limit=most, asked=ahead)
+
+
+def can_keep_alive(most: int, ahead: int) -> bool:
+    try:
+        check_can_keep_alive(most, ahead, ())
     except Refusal:
         return False
     return True

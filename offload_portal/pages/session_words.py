@@ -29,6 +29,7 @@ EVENTS = {
     "idle": gettext_lazy("Idle"),
     "resumed": gettext_lazy("Resumed; the gap is billed"),
     "container_failed": gettext_lazy("Container failed"),
+    "keep_alive_over": gettext_lazy("A job that had declared itself alive kept it until here"),
     "ended": gettext_lazy("Ended"),
 }
 KEPT_ALIVE = {
@@ -45,7 +46,7 @@ def why(session: Session, view: SessionView, kept_alive_by: Sequence[str]) -> st
             "left": duration_text(view.seconds_until_end)
         }
     if view.state == "active":
-        things = _(" and ").join(str(KEPT_ALIVE[word]) for word in kept_alive_by)
+        things = _(" and ").join(_keeper(word, view) for word in kept_alive_by)
         return _("Kept alive by %(things)s. Without more activity it is idle in %(left)s.") % {
             "things": things or KEPT_ALIVE["api_calls"],
             "left": duration_text(view.seconds_until_idle),
@@ -55,6 +56,13 @@ def why(session: Session, view: SessionView, kept_alive_by: Sequence[str]) -> st
             "left": duration_text(view.seconds_until_end)
         }
     return why_ended(session, view)
+
+
+def _keeper(word: str, view: SessionView) -> str:
+    """What keeps it alive; a job by the label that it declared itself with."""
+    if view.keep_alive is not None and word == "keep_alive":
+        return _("the job “%(label)s”") % {"label": view.keep_alive.label}
+    return str(KEPT_ALIVE[word])
 
 
 def why_ended(session: Session, view: SessionView) -> str:

@@ -84,6 +84,9 @@ class PolicyShape(Shape):
     gpu_allowed = serializers.BooleanField()
     longest_session_seconds = serializers.IntegerField(allow_null=True)
     sessions_per_person = serializers.IntegerField()
+    keep_alive_most_seconds = serializers.IntegerField(
+        help_text="How far ahead a job may declare itself alive; 0 allows none."
+    )
     refresh_after_seconds = serializers.IntegerField()
 
 

@@ -117,6 +117,11 @@ def default_sizes() -> list[str]:
     return ["standard", "large"]
 
 
+def default_keep_alive() -> int:
+    """As long as the portal allows a job to declare itself alive (seconds)."""
+    return int(settings.KEEP_ALIVE_MOST_SECONDS)
+
+
 class Policy(models.Model):
     """What owners set for clients (rule 6): one for everyone in the organization."""
 
@@ -134,6 +139,8 @@ class Policy(models.Model):
     gpu_allowed = models.BooleanField(default=False)
     longest_session_seconds = models.PositiveIntegerField(null=True, blank=True)
     sessions_per_person = models.PositiveSmallIntegerField(default=1)
+    # How far ahead a job may declare itself alive; 0 allows none.
+    keep_alive_most_seconds = models.PositiveIntegerField(default=default_keep_alive)
 
     class Meta:
         constraints = [

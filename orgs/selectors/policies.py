@@ -10,7 +10,10 @@ from orgs.models import Organization, Policy
 
 @dataclass(frozen=True, slots=True)
 class PolicyTerms:
-    """What clients and starts obey. Times are seconds; `longest_session_seconds` None: no limit."""
+    """What clients and starts obey. Times are seconds; `longest_session_seconds` None: no limit.
+
+    `keep_alive_most_seconds` is how far ahead a job may declare itself alive; 0 is not at all.
+    """
 
     version: int
     offload: str
@@ -21,6 +24,7 @@ class PolicyTerms:
     gpu_allowed: bool
     longest_session_seconds: int | None
     sessions_per_person: int
+    keep_alive_most_seconds: int
     refresh_after_seconds: int
     changed_at: datetime
 
@@ -42,6 +46,10 @@ def terms_of_policy(policy: Policy, refresh_after_seconds: int) -> PolicyTerms:
         gpu_allowed=policy.gpu_allowed,
         longest_session_seconds=policy.longest_session_seconds,
         sessions_per_person=policy.sessions_per_person,
+        # The portal's own bound may have been lowered since the policy was set.
+        keep_alive_most_seconds=min(
+            policy.keep_alive_most_seconds, settings.KEEP_ALIVE_MOST_SECONDS
+        ),
         refresh_after_seconds=refresh_after_seconds,
         changed_at=policy.changed_at,
     )

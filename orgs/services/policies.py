@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -24,7 +25,10 @@ SWITCHED_OFF = OffloadSwitch.ALWAYS_DISABLED
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """A whole policy as owners set it. Times are seconds; no longest session is None."""
+    """A whole policy as owners set it. Times are seconds; no longest session is None.
+
+    A `keep_alive_most_seconds` of 0 lets no job declare itself alive.
+    """
 
     offload: str
     idle_timeout_seconds: int
@@ -34,6 +38,7 @@ class PolicyChange:
     gpu_allowed: bool
     longest_session_seconds: int | None
     sessions_per_person: int
+    keep_alive_most_seconds: int
 
 
 def update_policy(
@@ -111,9 +116,19 @@ def _check(change: PolicyChange) -> None:
         errors["sessions_per_person"] = [
             _("From 1 to %(most)s sessions at once.") % {"most": MOST_SESSIONS}
         ]
+    _check_keep_alive(change, errors)
     if errors:
         sentence = " ".join(each for all_ in errors.values() for each in all_)
         raise Refusal("invalid", sentence, 400, errors=errors)
+
+
+def _check_keep_alive(change: PolicyChange, errors: dict[str, list[str]]) -> None:
+    most = settings.KEEP_ALIVE_MOST_SECONDS
+    if not 0 <= change.keep_alive_most_seconds <= most:
+        errors["keep_alive_most_seconds"] = [
+            _("A job may be kept alive for at most %(most)s seconds; 0 allows it to none.")
+            % {"most": most}
+        ]
 
 
 def _check_timeouts(change: PolicyChange, errors: dict[str, list[str]]) -> None:

@@ -59,6 +59,9 @@ def _saved(request: HttpRequest, frame: Frame, form: PolicyForm) -> bool:
 
 def _with_minutes(refusal: Refusal) -> Refusal:
     """The form asks for minutes where the policy has seconds."""
-    renamed = {"longest_session_seconds": "longest_session_minutes"}
+    renamed = {
+        "longest_session_seconds": "longest_session_minutes",
+        "keep_alive_most_seconds": "keep_alive_most_minutes",
+    }
     errors = {renamed.get(name, name): said for name, said in refusal.errors.items()}
     return Refusal(refusal.code, refusal.sentence, refusal.status, errors=errors)

@@ -280,7 +280,10 @@ class KeepAliveView(SessionPostView):
         summary="A job declares itself alive",
         description=(
             "Until that instant the session does not fall idle, and is billed. It answers no "
-            "prompt. Declaring again takes the place of what was declared before."
+            "prompt. Declaring again takes the place of what was declared before. How far ahead "
+            "is the policy's `keep_alive_most_seconds` at the session's start: beyond it 403 "
+            "`keep_alive_too_long`, and `keep_alive_not_allowed` where it is 0. The longest "
+            "session holds all the same."
         ),
         request=KeepAliveShape,
         responses=SessionShape,

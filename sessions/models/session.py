@@ -28,7 +28,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
 class Session(models.Model):
     """What was recorded of a session. Its state follows from these facts (`sessions.clock`).
 
-    The columns from `idle_timeout_seconds` to `daily_prompt_seconds` are the terms with which it
+    The columns from `idle_timeout_seconds` to `keep_alive_most_seconds` are the terms with which it
     started and which it keeps (rule 14). Instants are whole seconds, UTC.
     """
 
@@ -57,6 +57,7 @@ class Session(models.Model):
     prompt_answer_seconds = models.PositiveIntegerField()
     daily_limit_seconds = models.PositiveIntegerField()
     daily_prompt_seconds = models.PositiveIntegerField()
+    keep_alive_most_seconds = models.PositiveIntegerField()
     # Active time of this person here in the UTC day of the start, before it (rule 13).
     active_before_seconds = models.PositiveIntegerField(default=0)
 

@@ -107,7 +107,7 @@ def insights(session: Session, at: datetime) -> Insights:
         timeline=segments,
         runs=runs,
         samples=_samples(session),
-        events=_events(view, segments, runs),
+        events=_events(session, view, segments, runs),
         cost_by_source=view.by_source,
         unpaid_seconds=unpaid_of_session(session.id),
         kept_alive_by=_kept_alive_by(session, view),
@@ -146,7 +146,10 @@ def _samples(session: Session) -> tuple[SampleView, ...]:
 
 
 def _events(
-    view: SessionView, segments: Sequence[TimelineSegment], runs: Sequence[RunView]
+    session: Session,
+    view: SessionView,
+    segments: Sequence[TimelineSegment],
+    runs: Sequence[RunView],
 ) -> tuple[SessionEvent, ...]:
     events = [SessionEvent(view.created_at, "created")]
     if view.ready_at is not None:
@@ -164,6 +167,9 @@ def _events(
         for run in runs
         if run.failed and run.exited_at is not None
     ]
+    kept_until = session.pulse.kept_until
+    if kept_until is not None and kept_until <= (view.ended_at or view.as_of):
+        events.append(SessionEvent(kept_until, "keep_alive_over", session.pulse.kept_label))
     if view.ended_at is not None:
         events.append(SessionEvent(view.ended_at, "ended", view.end_reason or ""))
     return tuple(sorted(events, key=lambda event: event.at))

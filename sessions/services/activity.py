@@ -6,10 +6,9 @@ the watermark stands still while it is recorded with the later of its instant an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 from django.utils.translation import gettext as _
@@ -18,8 +17,10 @@ from offload_portal.common.actors import Actor
 from offload_portal.common.locks import lock_together
 from offload_portal.common.periods import from_seconds, to_seconds
 from offload_portal.common.refusals import Refusal, not_found
+from orgs.selectors import contacts
 from sessions import clock
 from sessions.models import ContainerRun, Pulse, Sample, Session, Stretch
+from sessions.policies import can_keep_alive, check_can_keep_alive
 from sessions.selectors.facts import ends_from_below, facts_of
 from usage.models import Allowance
 
@@ -106,7 +107,8 @@ def keep_alive(
 ) -> None:
     """A job declares itself alive until `until`: until then the session does not fall idle.
 
-    At most `KEEP_ALIVE_MOST_SECONDS` ahead; the policy's longest session holds all the same.
+    As far ahead as the policy allowed when the session started (rules 6 and 14); the longest
+    session holds all the same.
     Declaring again takes the place of what was declared before; an instant that has passed takes
     it back.
     """
@@ -114,7 +116,7 @@ def keep_alive(
         raise not_found()
     with transaction.atomic():
         fresh, facts, at = _locked(session, at)
-        _check_until(at, until)
+        _check_until(fresh, at, until)
         reaction = clock.keep_alive(facts, to_seconds(at), to_seconds(until))
         _refuse(reaction)
         if reaction.kind == clock.ReactionKind.NOTHING:
@@ -124,13 +126,11 @@ def keep_alive(
         Pulse.objects.filter(pk=session.pk).update(kept_label=label)
 
 
-def _check_until(at: datetime, until: datetime) -> None:
-    most = settings.KEEP_ALIVE_MOST_SECONDS
-    if until > at + timedelta(seconds=most):
-        sentence = _("A job may declare itself alive for up to %(most)s seconds from now.") % {
-            "most": most
-        }
-        raise Refusal("keep_alive_too_long", sentence, 403, {"limit": most})
+def _check_until(session: Session, at: datetime, until: datetime) -> None:
+    most, ahead = session.keep_alive_most_seconds, to_seconds(until) - to_seconds(at)
+    if not can_keep_alive(most, ahead):
+        # Whom to ask is read only once somebody has to be told.
+        check_can_keep_alive(most, ahead, contacts(session.organization))
 
 
 def _locked(session: Session, at: datetime) -> tuple[Session, clock.Facts, datetime]:

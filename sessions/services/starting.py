@@ -202,6 +202,7 @@ def _create(
         ready_at=at if external else None,
         idle_timeout_seconds=wish.idle_timeout_seconds,
         longest_seconds=policy.longest_session_seconds,
+        keep_alive_most_seconds=policy.keep_alive_most_seconds,
         active_before_seconds=_active_today(organization, person, at),
         reserved_compute_seconds=reserved,
         **_kept_settings(),

@@ -21,6 +21,7 @@ POLICY = {
     "engine_sizes": ["standard", "large"],
     "longest_session_minutes": "",
     "sessions_per_person": "1",
+    "keep_alive_most_minutes": "240",
 }
 ZONES = {"name": "New Name", "zone": "Europe/Berlin"}
 
@@ -260,6 +261,7 @@ def test_selecting_nobody_says_so(browser, address):
         ({"offload": "maybe"}, "maybe"),
         ({"longest_session_minutes": "0"}, "The longest session lasts from one minute"),
         ({"sessions_per_person": "0"}, "From 1 to 100 sessions at once."),
+        ({"keep_alive_most_minutes": "241"}, "A job may be kept alive for at most 14400 seconds"),
     ],
 )
 def test_a_policy_that_can_not_be_is_refused_and_kept_on_the_form(

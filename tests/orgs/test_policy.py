@@ -23,6 +23,7 @@ USUAL = services.PolicyChange(
     gpu_allowed=False,
     longest_session_seconds=None,
     sessions_per_person=1,
+    keep_alive_most_seconds=14_400,
 )
 
 
@@ -67,6 +68,8 @@ def test_saving_what_is_so_already_changes_nothing(place, owner, at):
         ({"longest_session_seconds": 10**12}, "longest_session_seconds"),
         ({"sessions_per_person": 0}, "sessions_per_person"),
         ({"sessions_per_person": 101}, "sessions_per_person"),
+        ({"keep_alive_most_seconds": -1}, "keep_alive_most_seconds"),
+        ({"keep_alive_most_seconds": 14_401}, "keep_alive_most_seconds"),
     ],
 )
 def test_what_is_out_of_bounds_is_refused_at_its_field(place, owner, at, changed, field):

@@ -101,6 +101,7 @@ class Founded:
             gpu_allowed=self.company.gpu,
             longest_session_seconds=None,
             sessions_per_person=1,
+            keep_alive_most_seconds=3 * 3_600,
         )
         orgs_services.update_policy(actor=self.owner, at=at, organization=self.place, change=change)
 
