@@ -16,7 +16,7 @@ def remember(request: HttpRequest, slug: str) -> None:
         request.session[LAST_USED] = slug
 
 
-def _preferred(
+def preferred_of(
     request: HttpRequest, organizations: tuple[OrganizationRef, ...]
 ) -> OrganizationRef | None:
     """The last one used in this browser, else the default one, else the only one."""
@@ -34,7 +34,7 @@ def _preferred(
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     organizations = organizations_of(person_of(request))
-    preferred = _preferred(request, organizations)
+    preferred = preferred_of(request, organizations)
     if preferred is not None:
         return redirect("pages:overview", slug=preferred.slug)
     return redirect("pages:organizations")

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,8 +11,10 @@ from django.views.decorators.http import require_safe
 
 from offload_portal.pages import overview_needs as needs
 from offload_portal.pages import overview_numbers as numbers
+from offload_portal.pages.get_started import brings_own_engine, start_of
 from offload_portal.pages.home import remember
 from offload_portal.pages.live import asked_part, live_page
+from offload_portal.pages.start_commands import Step, machine_steps, metering_steps, session_steps
 from orgs.frames import Frame, organization_page, person_of
 from orgs.selectors import first_steps, pool_of
 from sessions.charts import course_chart
@@ -79,17 +80,20 @@ def _whole(frame: Frame, *, empty: bool) -> dict[str, Any]:
         "costs": numbers.costs_of(view),
         "course": _course(frame, view),
         "checklist": [],
-        "commands": [],
+        "start_steps": [],
     }
     if empty and frame.is_owner:
         items = needs.checklist_of(frame, view, steps)
         # The list says what to do, so that nothing is asked for twice.
-        context |= {"checklist": items, "commands": _commands(frame), "needs": []}
+        context |= {"checklist": items, "start_steps": _steps(frame), "needs": []}
     return context
 
 
-def _commands(frame: Frame) -> list[tuple[str, str]]:
-    return needs.first_session_commands(settings.PORTAL_URL, frame.organization.slug)
+def _steps(frame: Frame) -> list[Step]:
+    """What a first session takes; the whole of it is on the page of its own."""
+    start = start_of(frame.organization.slug, several=len(frame.organizations) > 1)
+    each_time = metering_steps if brings_own_engine(frame.at) else session_steps
+    return [*machine_steps(start), *each_time(start)[:2]]
 
 
 def _course(frame: Frame, view: AllowanceView) -> Any:
@@ -112,5 +116,5 @@ def _own(request: HttpRequest, frame: Frame, page: SessionPage) -> dict[str, Any
         "policy": mine.account.policy,
         "ahead": numbers.is_paid_ahead(mine.allowance),
         "recent": [row for row in page.rows if not row.is_running][:RECENT],
-        "commands": _commands(frame),
+        "start_steps": _steps(frame),
     }

@@ -159,8 +159,8 @@ def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[d
             "title": _("Start a first session"),
             "text": _("The commands below do it from a terminal. It will stand here at once."),
             "done": False,
-            "url": reverse("orgs:tokens"),
-            "label": _("Create a token"),
+            "url": _to(frame, "pages:get_started"),
+            "label": _("Get started"),
             "command": "",
         },
     ]
@@ -169,25 +169,3 @@ def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[d
 def next_step(items: Sequence[dict[str, Any]]) -> int:
     """How many are done."""
     return sum(1 for item in items if item["done"])
-
-
-def first_session_commands(portal_url: str, slug: str) -> list[tuple[str, str]]:
-    """Exact commands, each with what it does; a shell and curl are all they need."""
-    api = f"{portal_url.rstrip('/')}/api/v1"
-    head = ' -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"'
-    start = (
-        f"SESSION=$(curl -fsS {api}/sessions \\\n {head} \\\n"
-        f'  -d \'{{"organization": "{slug}"}}\' \\\n'
-        '  | grep -o \'"id": *"[^"]*"\' | head -n 1 | cut -d \'"\' -f 4); echo $SESSION'
-    )
-    report = (
-        f"curl -fsS {api}/sessions/$SESSION/activity \\\n {head} \\\n"
-        '  -d \'{"sequence": 1, "running_containers": 1}\''
-    )
-    stop = f"curl -fsS -X POST {api}/sessions/$SESSION/stop \\\n {head}"
-    return [
-        (_("Keep your token for the commands that follow"), "read -rs TOKEN && export TOKEN"),
-        (_("Start a session and keep its identifier"), start),
-        (_("Report that a container runs: the session is active, and billed"), report),
-        (_("Stop it: it is billed up to that second"), stop),
-    ]

@@ -46,16 +46,29 @@ def why(session: Session, view: SessionView, kept_alive_by: Sequence[str]) -> st
             "left": duration_text(view.seconds_until_end)
         }
     if view.state == "active":
-        things = _(" and ").join(_keeper(word, view) for word in kept_alive_by)
-        return _("Kept alive by %(things)s. Without more activity it is idle in %(left)s.") % {
-            "things": things or KEPT_ALIVE["api_calls"],
-            "left": duration_text(view.seconds_until_idle),
-        }
+        return _active(view, kept_alive_by)
     if view.state == "idle":
         return _("Nothing runs. It ends in %(left)s unless something does.") % {
             "left": duration_text(view.seconds_until_end)
         }
     return why_ended(session, view)
+
+
+def _active(view: SessionView, kept_alive_by: Sequence[str]) -> str:
+    """The longest session may end it before it is ever idle."""
+    things = _(" and ").join(_keeper(word, view) for word in kept_alive_by)
+    idle, end = view.seconds_until_idle or 0, view.seconds_until_end or 0
+    sentence = _(
+        "Kept alive by %(things)s. Without more activity it is idle in %(idle)s "
+        "and ends in %(end)s."
+    )
+    if end <= idle:
+        sentence = _("Kept alive by %(things)s. It ends in %(end)s: no session is longer.")
+    return sentence % {
+        "things": things or KEPT_ALIVE["api_calls"],
+        "idle": duration_text(idle),
+        "end": duration_text(end),
+    }
 
 
 def _keeper(word: str, view: SessionView) -> str:

@@ -4,9 +4,11 @@ from offload_portal.pages import (
     activity,
     billing_urls,
     development,
+    get_started,
     health,
     home,
     overview,
+    plugin,
     session,
     styleguide,
 )
@@ -21,6 +23,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         overview.overview,
         name="overview",
     ),
+    path("get-started/", get_started.start_somewhere, name="start_somewhere"),
+    path("organizations/<slug:slug>/get-started/", get_started.get_started, name="get_started"),
+    path("downloads/<str:name>", plugin.plugin, name="plugin"),
     path("organizations/<slug:slug>/activity/", activity.activity, name="activity"),
     path(
         "organizations/<slug:slug>/activity/sessions.csv",

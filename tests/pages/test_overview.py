@@ -82,10 +82,9 @@ def test_an_empty_organization_shows_its_owner_the_way_to_a_first_session(
 
     for step in ("Subscribe", "Invite", "Grant access", "on-demand", "Start a first session"):
         assert step in text
-    assert f'{{"organization": "{empty.slug}"}}' in text
-    assert "/api/v1/sessions/$SESSION/activity" in text
-    assert "/api/v1/sessions/$SESSION/stop" in text
-    assert reverse("orgs:tokens") in answer.content.decode()
+    assert "docker offload login --portal" in text
+    assert "docker offload start" in text
+    assert reverse("pages:get_started", args=[empty.slug]) in answer.content.decode()
     assert "Not subscribed" in text
 
 

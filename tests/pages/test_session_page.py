@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from offload_portal.common.identifiers import uuid7
 from orgs.models import Organization, Person
+from sessions import services
 from sessions.models import Session
 from sessions.services import SampleSeen
 from tests import factories
@@ -117,6 +118,7 @@ def test_the_cost_stands_by_source(
     ("after", "sentence"),
     [
         (0, "Kept alive by calls to the Docker API"),
+        (0, "it is idle in 5 m and ends in 10 m."),
         (300, "Nothing runs. It ends in 5 m unless something does."),
         (599, "It ends in 1 s"),
         (600, "It was idle for 5 m, so it ended by itself."),
@@ -136,6 +138,22 @@ def test_it_says_why_it_is_as_it_is(
     clock.shift(after)
 
     assert sentence in words(client_of(member).get(page(made)))
+
+
+def test_a_job_that_declared_itself_alive_is_named(
+    organization: Organization, member: Person, at: datetime, client_of: SignIn
+) -> None:
+    made = worlds.start(organization, member, at)
+    worlds.report(made, at, 1, running=0)
+    services.keep_alive(
+        actor=factories.actor(member), at=at, session=made, label="training", until=at + HOUR
+    )
+
+    text = words(client_of(member).get(page(made)))
+
+    assert "Kept alive by the job “training”." in text
+    assert "until 11 Mar 2026, 13:00" in text
+    assert "it is idle in 1 h and ends in 1 h 5 m." in text
 
 
 def test_a_session_that_never_did_anything_is_a_whole_page(
