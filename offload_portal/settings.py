@@ -171,7 +171,7 @@ CELERY_BEAT_SCHEDULE = {
         # A tick that waited longer than a minute is stale: the next one does its work.
         "options": {"expires": max(METER_EVERY_SECONDS, 10)},
     },
-    "forget-keys": {"task": "sessions.tasks.forget_keys", "schedule": timedelta(hours=6)},
+    "forget-keys": {"task": "sessions.tasks.forget_keys", "schedule": timedelta(minutes=1)},
     "tidy": {"task": "offload_portal.api.tasks.tidy", "schedule": timedelta(hours=1)},
 }
 

@@ -28,5 +28,5 @@ def meter(*, organization_id: str) -> None:
 
 @shared_task
 def forget_keys() -> None:
-    """Take the keys of engines that are gone out of the database."""
+    """Take keys that nobody needs any more out of the database."""
     keys.forget_keys(at=cut_to_second(timezone.now()))

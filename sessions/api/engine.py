@@ -20,7 +20,8 @@ class EngineAccessShape(Shape):
     ca = serializers.CharField(help_text="PEM: whom to trust (`--tlscacert`).")
     certificate = serializers.CharField(help_text="PEM: the client's certificate (`--tlscert`).")
     key = serializers.CharField(
-        allow_null=True, help_text="PEM: the client's private key (`--tlskey`). Given once."
+        allow_null=True,
+        help_text="PEM: the client's private key (`--tlskey`). Given to one caller.",
     )
     key_given_at = InstantField()
     note = serializers.CharField(help_text="What to do where the key is null; empty otherwise.")
@@ -39,8 +40,10 @@ class EngineView(SessionsAccess):
     @extend_schema(
         summary="How to reach the engine",
         description=(
-            "For the session's user. The private key comes with the first answer only; whoever "
-            "lost it stops the session and starts another. Never cached. 409 `session_not_ready` "
+            "For the session's user. The private key is given once; where that answer was lost, "
+            "the same token gets it again for 30 seconds, until it is first used at the engine. "
+            "Whoever lost it later stops the session and starts another. Never cached. "
+            "409 `session_not_ready` "
             "before the engine answers, 409 `engine_is_external` where the client brought it, "
             "410 `session_ended` after the end."
         ),
@@ -48,7 +51,9 @@ class EngineView(SessionsAccess):
     )
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
         session = self.own(session_id)
-        given = services.give_keys(actor=self.actor, at=self.at, session=session)
+        given = services.give_keys(
+            actor=self.actor, at=self.at, session=session, caller=self.caller.token
+        )
         body = {
             "host": given.host,
             "server_name": given.server_name,
@@ -64,7 +69,7 @@ class EngineView(SessionsAccess):
 
 def _lost(given_at: str) -> str:
     sentence = _(
-        "The key was given at %(given_at)s and is kept nowhere. If it is lost, stop the session "
+        "The key was given at %(given_at)s, and it is given once. If it is lost, stop the session "
         "and start another one."
     )
     return sentence % {"given_at": given_at}

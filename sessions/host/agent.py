@@ -36,10 +36,14 @@ SIZES = {size.name: size for size in DEFAULT_SIZES}
 
 
 class Agent:
-    """One for each host. `run` returns when `stop` is set; engines go on then."""
+    """One for each host. `run` returns when `stop` is set; engines go on then.
 
-    def __init__(self, host: Host) -> None:
+    While the door is not `is_open`, the host lives but takes no new session.
+    """
+
+    def __init__(self, host: Host, is_open: Callable[[], bool] = lambda: True) -> None:
         self.host = host
+        self._is_open = is_open
         self._steps = ThreadPoolExecutor(MOST_STEPS_AT_ONCE, thread_name_prefix="engine-step")
         self._asks = ThreadPoolExecutor(4, thread_name_prefix="engine-ask")
         self._busy: dict[uuid.UUID, threading.Event] = {}
@@ -48,6 +52,7 @@ class Agent:
         # From when on an engine's silence counts, and when a round last came to its end.
         self._since = self._round_at = cut_to_second(timezone.now())
         self._rounds = 0
+        self._announced_open = False
 
     def run(self, stop: threading.Event) -> None:
         try:
@@ -77,15 +82,13 @@ class Agent:
         if at - self._round_at > LONGEST_BETWEEN_ROUNDS:
             # This process slept, or could not see the database: nobody asked the engines meanwhile.
             self._since = at
-        if self._rounds % ANNOUNCE_EVERY_ROUNDS == 0:
-            heartbeat.beat("engines")
-            announce(host_name=self.host.name, capacity=self.host.capacity(), at=at)
+        self._announce(at)
         # Read first who is busy: a step that ends meanwhile is looked at in the next round.
         busy = frozenset(self._busy)
         found = self.host.survey()
         wishes = {
             wish.session_id: wish
-            for wish in engine_wishes(provider=self.host.provider, host_name=self.host.name)
+            for wish in engine_wishes(provider=self.host.provider, host_name=self.host.name, at=at)
         }
         if self._rounds % ASK_EVERY_ROUNDS == 0:
             self._ask([one.session_id for one in found if one.alive])
@@ -101,6 +104,16 @@ class Agent:
             self._begin(action, wishes.get(action.session_id))
         self._rounds += 1
         self._round_at = at
+
+    def _announce(self, at: datetime) -> None:
+        """Every few seconds, and at once when the door opens or shuts."""
+        is_open = self._is_open()
+        if self._rounds % ANNOUNCE_EVERY_ROUNDS and is_open == self._announced_open:
+            return
+        self._announced_open = is_open
+        heartbeat.beat("engines")
+        capacity = self.host.capacity() if is_open else 0
+        announce(host_name=self.host.name, capacity=capacity, at=at)
 
     # --- Asking --------------------------------------------------------------------------------
 
@@ -130,6 +143,7 @@ class Agent:
             Do.RESUME: lambda: self._bring_up(wish, interrupted),
             Do.FAIL: lambda: self._fail(action.session_id, action.reason),
             Do.LOSE: lambda: self._lose(action),
+            Do.END: lambda: self._end(action.session_id),
             Do.REMOVE: lambda: self._remove(action.session_id),
             Do.FORGET: lambda: self._forget(action.session_id),
         }
@@ -195,6 +209,9 @@ class Agent:
             reason=action.reason,
             last_seen_at=cut_to_second(action.seen_at) if action.seen_at else None,
         )
+
+    def _end(self, session_id: uuid.UUID) -> None:
+        hosting.note_over(at=cut_to_second(timezone.now()), session_id=session_id)
 
     def _remove(self, session_id: uuid.UUID) -> None:
         self.host.remove(session_id)

@@ -13,17 +13,22 @@ from sessions.selectors.hosting import EngineWish
 # An engine that runs but does not answer: a long garbage collection is no loss.
 SILENT_SECONDS = 30
 GONE = "Nothing of the engine is left on its host."
+LATE = "No engine host had room for it in time."
 SILENT = f"The engine runs, but has not answered for {SILENT_SECONDS} seconds."
 
 
 class Do(StrEnum):
-    """`START` takes a slot and starts; `RESUME` waits on for a start that another agent began."""
+    """`START` takes a slot and starts; `RESUME` waits on for a start that another agent began.
+
+    `END` writes down the end of a session that is over by the clock; removing comes after it.
+    """
 
     START = "start"
     RESUME = "resume"
     INTERRUPT = "interrupt"
     FAIL = "fail"
     LOSE = "lose"
+    END = "end"
     REMOVE = "remove"
     FORGET = "forget"
 
@@ -63,8 +68,10 @@ def decide(
             action = _while_busy(wish)
         elif wish.ended or wish.state in (EngineState.LOST, EngineState.STOPPING):
             action = _away(wish, one)
+        elif wish.over:
+            action = Action(Do.END, wish.session_id)
         else:
-            action = _on_the_way(wish, one, slots, _silence(wish, one, since, at))
+            action = _on_the_way(wish, one, slots, at=at, since=since)
         if action is not None:
             actions.append(action)
     orphans = sorted(there.keys() - set(busy))
@@ -88,7 +95,7 @@ def _silence(wish: EngineWish, one: Found | None, since: datetime, at: datetime)
 
 
 def _while_busy(wish: EngineWish) -> Action | None:
-    return Action(Do.INTERRUPT, wish.session_id) if wish.ended else None
+    return Action(Do.INTERRUPT, wish.session_id) if wish.ended or wish.over else None
 
 
 def _away(wish: EngineWish, one: Found | None) -> Action:
@@ -96,14 +103,21 @@ def _away(wish: EngineWish, one: Found | None) -> Action:
 
 
 def _on_the_way(
-    wish: EngineWish, one: Found | None, slots: Iterator[int], silence: timedelta
+    wish: EngineWish,
+    one: Found | None,
+    slots: Iterator[int],
+    *,
+    at: datetime,
+    since: datetime,
 ) -> Action | None:
     if wish.state == EngineState.WANTED:
+        if at >= wish.answer_by:
+            return Action(Do.FAIL, wish.session_id, reason=LATE)
         slot = next(slots, None)
         return None if slot is None else Action(Do.START, wish.session_id, slot=slot)
     if wish.state == EngineState.STARTING:
         return _starting(wish, one)
-    return _ready(wish, one, silence)
+    return _ready(wish, one, _silence(wish, one, since, at))
 
 
 def _starting(wish: EngineWish, one: Found | None) -> Action:

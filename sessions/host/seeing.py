@@ -25,8 +25,9 @@ AwayError = (DockerException, RequestException, OSError)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at an engine: what runs now, and what was new since the last look."""
+    """One look at an engine: what runs now, and what is new since the last look that was kept."""
 
+    at: datetime
     running: int
     building: int
     runs: tuple[ContainerSeen, ...]
@@ -45,7 +46,10 @@ class Eye:
     _before: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def look(self, at: datetime) -> Look:
-        """Raises one of `AwayError` where the engine does not answer; nothing is lost then."""
+        """Raises one of `AwayError` where the engine does not answer; nothing is lost then.
+
+        The next look tells the same again until `keep` says that this one was written down.
+        """
         client = docker.APIClient(
             base_url=f"unix://{self.address}", version=API_VERSION, timeout=PATIENCE_SECONDS
         )
@@ -59,8 +63,13 @@ class Eye:
         steps = [one for one in listed if _is_step(one["Image"])]
         runs = tuple(self._runs(client, at))
         samples = self._samples(client, listed, at)
-        self.since = at
-        return Look(len(listed) - len(steps), len(steps), runs, samples)
+        return Look(at, len(listed) - len(steps), len(steps), runs, samples)
+
+    def keep(self, look: Look) -> None:
+        """What it told need not be told again."""
+        self.since = look.at
+        if look.samples:
+            self._sampled_at = look.at
 
     def _runs(self, client: docker.APIClient, at: datetime) -> Iterator[ContainerSeen]:
         """Runs that began or ended since the last look, from the engine's own events."""
@@ -106,7 +115,6 @@ class Eye:
         """What all containers used together, at most every 15 seconds."""
         if not listed or at - self._sampled_at < SAMPLE_EVERY:
             return ()
-        self._sampled_at = at
         stats = [client.stats(one["Id"], stream=False, one_shot=True) for one in listed]
         return (
             SampleSeen(

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from offload_portal.common.actors import Actor
@@ -76,6 +76,7 @@ class Watcher:
             if seen.api_calls or look.runs or look.samples or (busy and watch.is_due(session, at)):
                 self._report(session, look, seen.api_calls, seen.builds, seen.attached)
                 watch.reported_at = at
+            watch.eye.keep(look)
         except Exception:
             # What the door counted is told with the next report instead.
             self.counters.give_back(session.pk, seen.api_calls)
@@ -117,7 +118,11 @@ def watch_forever(counters: Counters, stop: threading.Event) -> None:
     with ThreadPoolExecutor(THREADS, thread_name_prefix="watch") as pool:
         while not stop.is_set():
             counters.woken.clear()
-            watcher.turn(pool, timezone.now())
+            try:
+                watcher.turn(pool, timezone.now())
+            except DatabaseError as error:
+                # What was seen so far stays known, and what happens meanwhile is read afterwards.
+                logger.warning("The database is away; the watcher waits for it: %s", error)
             close_old_connections()
             # Calls come in bursts: a moment's patience makes one report of many.
             stop.wait(LEAST_PAUSE_SECONDS)

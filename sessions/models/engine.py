@@ -78,7 +78,7 @@ class EngineKeys(models.Model):
     """The certificates of a session's door. The authority's own key was thrown away after signing.
 
     `server_key` and `client_key` are sealed (`offload_portal.common.sealing`); `client_key` is
-    emptied once it was given.
+    emptied when the door first sees it used, and half a minute after it was given at the latest.
     """
 
     session = models.OneToOneField(
@@ -93,7 +93,18 @@ class EngineKeys(models.Model):
     client_cert_pem = models.TextField()
     client_key = models.TextField(blank=True)
     key_given_at = models.DateTimeField(null=True, blank=True)
+    # The caller's token by its identifier: who may fetch a lost answer again.
+    key_given_to = models.CharField(max_length=80, blank=True)
     expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["key_given_at"],
+                condition=Q(key_given_at__isnull=False) & ~Q(client_key=""),
+                name="engine_key_given_kept",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"keys of {self.session_id}"

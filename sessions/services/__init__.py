@@ -10,7 +10,7 @@ from sessions.services.activity import (
 )
 from sessions.services.ending import stop, stop_all
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
-from sessions.services.keys import GivenKeys, forget_keys, give_keys, make_keys
+from sessions.services.keys import GivenKeys, forget_keys, give_keys, make_keys, note_key_used
 from sessions.services.metering import change_allowance, meter_organization, sweep
 from sessions.services.starting import StartPreview, preview_start, start
 
@@ -30,6 +30,7 @@ __all__ = [
     "keep_alive",
     "make_keys",
     "meter_organization",
+    "note_key_used",
     "preview_start",
     "report",
     "start",

@@ -42,7 +42,11 @@ def engine_ready(*, at: datetime, session_id: uuid.UUID) -> bool:
 def engine_failed(*, at: datetime, session_id: uuid.UUID, reason: str) -> None:
     """The engine will never answer; `reason` is a sentence for operators."""
     session = _session(session_id)
-    _end(session, at, EndReason.FAILED, reason)
+    with transaction.atomic():
+        _end(session, at, EndReason.FAILED, reason)
+        # One that only waited too long failed by the clock, which knows no sentence.
+        failed = Session.objects.filter(pk=session_id, end_reason=EndReason.FAILED, failure="")
+        failed.update(failure=reason[:LONGEST_FAILURE], version=F("version") + 1)
 
 
 def engine_lost(

@@ -7,9 +7,10 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from sessions.enums import EngineState
-from sessions.models import Engine
+from sessions.models import Engine, Session
 from sessions.models.engine import EngineQuerySet
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
+from sessions.services.metering import meter_organization
 
 
 def take_engine(*, session_id: uuid.UUID, host_name: str, slot: int) -> bool:
@@ -61,6 +62,16 @@ def note_lost(
         seen = max(filter(None, (ready_at, last_seen_at)), default=at)
         engine_lost(at=at, session_id=session_id, reason=reason, last_seen_at=min(seen, at))
         _there(session_id).update(state=EngineState.LOST, failure=reason, address="")
+
+
+def note_over(*, at: datetime, session_id: uuid.UUID) -> None:
+    """The session is over by the clock (rule 8, 10, 11): write it down before the next sweep does.
+
+    Metering writes the end where it is still true once nothing else can be recorded before it; a
+    report that was on its way may have resumed the session meanwhile. The engine goes afterwards.
+    """
+    organization = Session.objects.values_list("organization_id", flat=True).get(pk=session_id)
+    meter_organization(organization_id=organization, at=at)
 
 
 def note_removed(*, at: datetime, session_id: uuid.UUID) -> None:

@@ -1,5 +1,10 @@
-"""The keys to a session's engine: made once, given once (product.md rule 12, api.md)."""
+"""The keys to a session's engine: made once, given once (product.md rule 12, api.md).
 
+An answer may get lost on its way. So the caller who was given the key gets the same answer once
+more for half a minute, as a refreshed token is, and not once it has been used at the door.
+"""
+
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +32,8 @@ from sessions.selectors.facts import ends_from_below, facts_of
 # Longer than the session can be; the door turns it away at its end, whatever the certificate says.
 AFTER_THE_LONGEST = timedelta(hours=1)
 WITHOUT_LONGEST = timedelta(days=30)
+# From then on a lost answer can't be fetched again.
+GIVEN_AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,10 @@ def _expiry(session: Session) -> datetime:
     return session.created_at + timedelta(seconds=session.longest_seconds) + AFTER_THE_LONGEST
 
 
-def give_keys(*, actor: Actor, at: datetime, session: Session) -> GivenKeys:
-    """How the session's user reaches its engine. The private key comes with the first answer only.
+def give_keys(*, actor: Actor, at: datetime, session: Session, caller: str) -> GivenKeys:
+    """How the session's user reaches its engine. The private key is given to one caller.
 
+    `caller` identifies the token that asks; the same one may ask again for `GIVEN_AGAIN`.
     404 for others, 409 `engine_is_external` or `session_not_ready`, 410 `session_ended`.
     """
     if actor.id != session.person_id:
@@ -86,7 +94,7 @@ def give_keys(*, actor: Actor, at: datetime, session: Session) -> GivenKeys:
     row = EngineKeys.objects.filter(pk=session.pk).first()
     if row is None:
         raise _not_ready()
-    key = _take_key(actor, at, row)
+    key = _take_key(actor, at, row, caller)
     return GivenKeys(
         host=f"tcp://{row.name}:{settings.ENGINE_PUBLIC_PORT}",
         server_name=row.name,
@@ -114,17 +122,13 @@ def _not_ready() -> Refusal:
     return Refusal("session_not_ready", sentence, 409, retry_after=1)
 
 
-def _take_key(actor: Actor, at: datetime, row: EngineKeys) -> str | None:
-    """The key, for whoever gets here first; it is gone from the database afterwards."""
-    sealed = row.client_key
-    if not sealed:
-        return None
+def _take_key(actor: Actor, at: datetime, row: EngineKeys, caller: str) -> str | None:
+    """The key, for whoever gets here first, and for the same caller for a little while."""
     with transaction.atomic():
-        first = EngineKeys.objects.filter(pk=row.pk, key_given_at=None).update(
-            client_key="", key_given_at=at
-        )
-        if not first:
-            row.refresh_from_db(fields=["key_given_at"])
+        untouched = EngineKeys.objects.filter(pk=row.pk, key_given_at=None)
+        first = untouched.update(key_given_at=at, key_given_to=caller)
+        row.refresh_from_db(fields=["client_key", "key_given_at", "key_given_to"])
+        if not first and not _is_given_again(row, at, caller):
             return None
         audit.record(
             event=Event.ENGINE_KEY_GIVEN,
@@ -134,7 +138,19 @@ def _take_key(actor: Actor, at: datetime, row: EngineKeys) -> str | None:
             subject=("session", row.session_id),
             after={"expires_at": row.expires_at.isoformat()},
         )
-    return unseal(sealed, SEAL)
+    return unseal(row.client_key, SEAL)
+
+
+def _is_given_again(row: EngineKeys, at: datetime, caller: str) -> bool:
+    if row.key_given_at is None or not row.client_key or row.key_given_to != caller:
+        return False
+    return at < row.key_given_at + GIVEN_AGAIN
+
+
+def note_key_used(*, session_id: uuid.UUID) -> None:
+    """Somebody came through the door with it: the answer was not lost, so the key goes."""
+    given = EngineKeys.objects.filter(pk=session_id, key_given_at__isnull=False)
+    given.exclude(client_key="").update(client_key="")
 
 
 def _trusted(row: EngineKeys, at: datetime) -> str:
@@ -145,6 +161,8 @@ def _trusted(row: EngineKeys, at: datetime) -> str:
 
 
 def forget_keys(*, at: datetime) -> int:
-    """Remove what no one can use any more; says how many."""
+    """Remove what no one can use any more, and keys that were given; says how many rows went."""
+    given = EngineKeys.objects.filter(key_given_at__lte=at - GIVEN_AGAIN)
+    given.exclude(client_key="").update(client_key="")
     removed, _by_model = EngineKeys.objects.filter(expires_at__lt=at).delete()
     return removed

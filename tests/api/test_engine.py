@@ -37,7 +37,7 @@ def path(session):
     return f"sessions/{session.pk}/engine"
 
 
-def test_its_user_gets_the_key_once(api, member, session):
+def test_its_user_gets_the_key_once(api, member, session, clock):
     caller = api(member)
     first = caller.get(path(session))
     assert first.status_code == 200, first.content
@@ -46,11 +46,66 @@ def test_its_user_gets_the_key_once(api, member, session):
     assert (body["host"], body["server_name"]) == ("tcp://localhost:2376", "localhost")
     assert body["key"].startswith("-----BEGIN PRIVATE KEY-----")
     assert body["note"] == ""
+    clock.shift(30)
     again = caller.get(path(session)).json()
     assert again["key"] is None
     assert again["key_given_at"] == body["key_given_at"] == "2026-03-11T12:00:00Z"
     assert "start another" in again["note"]
     assert again["certificate"] == body["certificate"]
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0, True), (29, True), (30, False), (31, False)])
+def test_a_lost_answer_is_fetched_again_within_half_a_minute(
+    api, member, session, clock, seconds, again
+):
+    caller = api(member)
+    first = caller.get(path(session)).json()
+    clock.shift(seconds)
+    body = caller.get(path(session)).json()
+    assert body["key"] == (first["key"] if again else None)
+    assert body["key_given_at"] == first["key_given_at"]
+    assert bool(body["note"]) is not again
+    entries = AuditEntry.objects.filter(event="session.key_given")
+    assert entries.count() == 1 + again
+
+
+def test_fetching_it_again_does_not_prolong_the_half_minute(api, member, session, clock):
+    caller = api(member)
+    caller.get(path(session))
+    clock.shift(20)
+    assert caller.get(path(session)).json()["key"]
+    clock.shift(10)
+    assert caller.get(path(session)).json()["key"] is None
+
+
+def test_another_token_of_the_same_person_gets_no_key_any_more(api, member, session):
+    assert api(member).get(path(session)).json()["key"]
+    assert api(member).get(path(session)).json()["key"] is None
+
+
+def test_once_it_was_used_at_the_door_it_is_gone(api, member, session):
+    caller = api(member)
+    caller.get(path(session))
+    services.note_key_used(session_id=session.pk)
+    assert EngineKeys.objects.get(pk=session.pk).client_key == ""
+    assert caller.get(path(session)).json()["key"] is None
+
+
+def test_a_key_that_was_not_given_yet_can_not_have_been_used(api, member, session):
+    services.note_key_used(session_id=session.pk)
+    assert api(member).get(path(session)).json()["key"]
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(29, True), (30, False)])
+def test_after_half_a_minute_it_is_nowhere(api, member, session, at, seconds, kept):
+    api(member).get(path(session))
+    services.forget_keys(at=at + timedelta(seconds=seconds))
+    assert bool(EngineKeys.objects.get(pk=session.pk).client_key) is kept
+
+
+def test_forgetting_leaves_keys_that_nobody_has_fetched_yet(api, member, session, at, clock):
+    services.forget_keys(at=at + timedelta(hours=1))
+    assert api(member).get(path(session)).json()["key"]
 
 
 def test_the_key_belongs_to_the_certificate_and_the_session(api, member, session):
@@ -64,11 +119,11 @@ def test_the_key_belongs_to_the_certificate_and_the_session(api, member, session
     certificate.verify_directly_issued_by(authority)
 
 
-def test_the_key_is_sealed_before_and_gone_after(api, member, session):
-    before = EngineKeys.objects.get(pk=session.pk)
-    assert "PRIVATE KEY" not in before.client_key + before.server_key
-    api(member).get(path(session))
-    assert EngineKeys.objects.get(pk=session.pk).client_key == ""
+def test_the_key_is_sealed_before_and_afterwards(api, member, session):
+    for _look in range(2):
+        row = EngineKeys.objects.get(pk=session.pk)
+        assert "PRIVATE KEY" not in row.client_key + row.server_key
+        api(member).get(path(session))
 
 
 def test_a_head_does_not_use_the_key_up(api, member, session):
@@ -150,13 +205,13 @@ def test_two_clients_at_once_get_one_key(organization, member, at):
     session = on_an_engine(organization, member, at)
     keys, ready = [], threading.Barrier(4)
 
-    def ask():
+    def ask(caller):
         ready.wait()
-        given = services.give_keys(actor=actor(member), at=at, session=session)
+        given = services.give_keys(actor=actor(member), at=at, session=session, caller=caller)
         keys.append(given.key)
         connection.close()
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads = [threading.Thread(target=ask, args=(str(number),)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-import redis
 from django.conf import settings
 
 from tests import servers
@@ -24,8 +23,6 @@ PATIENCE_SECONDS = 120
 # The demonstration is made first.
 DEMONSTRATION_SECONDS = 400
 METER_EVERY_SECONDS = "2"
-# Numbered from the end: the tests' own workers count from 9 up.
-REDIS_DATABASE = 8
 ENGINES = [sys.executable, "manage.py", "engines"]
 CELERY = (sys.executable, "-W", "ignore::UserWarning", "-m", "celery", "-q", "-A", "offload_portal")
 
@@ -71,10 +68,7 @@ def production(folder: Path, name: str, **more: str) -> Iterator[Stack]:
     with ExitStack() as cleanup:
         database = cleanup.enter_context(servers.postgresql(name))
         cleanup.enter_context(_database(database))
-        server = cleanup.enter_context(servers.redis_server())
-        cache = f"{server.rstrip('/')}/{REDIS_DATABASE}"
-        # What an earlier run left there would count into this one's limits.
-        redis.Redis.from_url(cache).flushdb()
+        cache = cleanup.enter_context(servers.redis_of_its_own())
         port = free_port()
         values = {
             "PORT": str(port),

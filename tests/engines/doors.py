@@ -43,6 +43,9 @@ class World:
     sessions: list[Made] = field(default_factory=list)
     port: int = 0
     door: Door | None = None
+    # Sessions whose keys the door has told of as used; `keep_used` may fail.
+    used: list[uuid.UUID] = field(default_factory=list)
+    keep_used: Callable[[uuid.UUID], None] = lambda _session_id: None
     engines: list[asyncio.AbstractServer] = field(default_factory=list)
     # Everything that speaks with the door, from either side: closed at the end of the test.
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -99,6 +102,10 @@ class World:
         for _turn in range(5):
             await asyncio.sleep(0)
 
+    def note_used(self, session_id: uuid.UUID) -> None:
+        self.keep_used(session_id)
+        self.used.append(session_id)
+
     def look(self, *, at: datetime, have: frozenset[uuid.UUID]) -> Known:
         return Known(
             {made.id: Standing(made.id, made.address, made.refused) for made in self.sessions},
@@ -114,7 +121,7 @@ class World:
 @contextlib.asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[World]:
     world = World(folder)
-    door = Door(world.counters, Directory(world.look))
+    door = Door(world.counters, Directory(world.look), world.note_used)
     world.door, world.port = door, await door.open("127.0.0.1", 0)
     try:
         yield world

@@ -5,7 +5,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+import time_machine
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from offload_portal.common.periods import cut_to_second
@@ -13,9 +15,10 @@ from sessions.engines.announcements import announce, announced_capacity
 from sessions.engines.hosting import Found, Place, StartFailedError, StartInterruptedError
 from sessions.host import agent as agents
 from sessions.models import Engine, Session
-from sessions.services import hosting
+from sessions.selectors.hosting import engine_wishes
+from sessions.services import hosting, sweep
 from tests import factories
-from tests.sessions.lives import start, stop
+from tests.sessions.lives import billed, report, start, stop
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -107,6 +110,12 @@ def state(session):
     return Engine.objects.get(session=session).state
 
 
+def ready_at(session):
+    found = Session.objects.get(pk=session.pk).ready_at
+    assert found is not None
+    return found
+
+
 def test_a_wanted_engine_starts_and_its_session_is_ready(agent, host, session):
     rounds(agent)
 
@@ -130,6 +139,75 @@ def test_an_ended_session_loses_its_engine_and_frees_its_slot(agent, host, sessi
     row = Engine.objects.get(session=session)
     assert (row.state, row.slot) == ("removed", None)
     assert row.removed_at is not None
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(299, False), (300, True), (301, True)])
+def test_an_idle_end_takes_the_engine_along_without_waiting_for_the_sweep(
+    agent, host, session, seconds, over
+):
+    rounds(agent)
+    began = ready_at(session)
+    with time_machine.travel(began + timedelta(seconds=seconds), tick=False):
+        rounds(agent)
+    ended = Session.objects.get(pk=session.pk)
+    assert (session.pk in host.engines) is not over
+    assert (ended.ended_at is not None) is over
+    if over:
+        assert (ended.end_reason, ended.ended_at) == ("idle", began + timedelta(seconds=300))
+        assert state(session) == "removed"
+
+
+def test_the_host_and_the_sweep_bill_the_same_second(agent, host, session):
+    rounds(agent)
+    began = ready_at(session)
+    report(session, began + timedelta(seconds=10))
+    with time_machine.travel(began + timedelta(seconds=10_000), tick=False):
+        rounds(agent)
+    ended = Session.objects.get(pk=session.pk)
+    # Its timeout after the last activity, and 300 s more; the tail is not billed.
+    assert ended.ended_at == began + timedelta(seconds=10 + 300 + 300)
+    assert (ended.billed_seconds, billed(session)) == (300, 300)
+    sweep(at=began + timedelta(seconds=20_000))
+    assert Session.objects.get(pk=session.pk).version == ended.version
+    assert billed(session) == 300
+
+
+def test_where_no_engine_host_has_room_in_time_the_session_says_so(agent, host, session):
+    created = session.created_at
+    with time_machine.travel(created + timedelta(seconds=121), tick=False):
+        rounds(agent)
+    failed = Session.objects.get(pk=session.pk)
+    assert (failed.end_reason, failed.ended_at) == ("failed", created + timedelta(seconds=120))
+    assert failed.failure == "No engine host had room for it in time."
+    assert state(session) == "removed"
+
+
+def test_behind_a_shut_door_the_host_takes_no_new_session(host, session):
+    is_open = False
+    agent = agents.Agent(host, is_open=lambda: is_open)
+    agent.round(now())
+    assert announced_capacity(now()) == 0
+    is_open = True
+    agent.round(now())
+    assert announced_capacity(now()) == 2
+    is_open = False
+    agent.round(now())
+    assert announced_capacity(now()) == 0
+    agent.close()
+
+
+def test_the_statements_of_a_round_do_not_grow_with_the_engines(host, session, organization, owner):
+    def asked():
+        with CaptureQueriesContext(connection) as captured:
+            assert engine_wishes(provider="local", host_name="memory", at=now())
+        return len(captured)
+
+    one = asked()
+    announce(host_name=host.name, capacity=9, at=now())
+    for number in range(3):
+        person = factories.licensed_member(organization, f"Member {number}", at=now())
+        start(organization, person, now())
+    assert asked() == one <= 6
 
 
 def test_a_failed_start_fails_the_session_with_its_reason(agent, host, session):
@@ -195,15 +273,19 @@ def test_a_slow_start_holds_no_other_up(agent, host, organization, owner, sessio
     agent.round(now())
     other = factories.licensed_member(organization, "Max Member", at=now())
     second = start(organization, other, now())
-    agent.round(now())
-    wait_for(lambda: set(host.starts) == {session.id, second.id})
+
+    def both_begun():
+        agent.round(now())  # a step that the database did not take is begun again
+        return set(host.starts) == {session.id, second.id}
+
+    wait_for(both_begun)
     host.gate.set()
     rounds(agent)
     assert (state(session), state(second)) == ("ready", "ready")
 
 
 def wait_for(true):
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not true():
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -8,7 +8,7 @@ import pytest
 
 from sessions.engines.hosting import Found
 from sessions.enums import EngineState
-from sessions.host.decisions import GONE, SILENT, Action, Do, decide
+from sessions.host.decisions import GONE, LATE, SILENT, Action, Do, decide
 from sessions.selectors.hosting import EngineWish
 
 AT = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
@@ -16,7 +16,7 @@ LONG_AGO = AT - timedelta(hours=1)
 ONE, TWO, THREE = (uuid.UUID(int=number) for number in (1, 2, 3))
 
 
-def wish(session_id=ONE, state=EngineState.READY, *, slot=1, ended=False):
+def wish(session_id=ONE, state=EngineState.READY, *, slot=1, ended=False, over=False, left=60):
     return EngineWish(
         session_id=session_id,
         size="standard",
@@ -24,7 +24,8 @@ def wish(session_id=ONE, state=EngineState.READY, *, slot=1, ended=False):
         slot=None if state == EngineState.WANTED else slot,
         ended=ended,
         asked_at=LONG_AGO,
-        answer_by=AT + timedelta(seconds=60),
+        answer_by=AT + timedelta(seconds=left),
+        over=over,
     )
 
 
@@ -90,6 +91,24 @@ def test_an_ended_session_without_an_engine_frees_its_slot(state):
 
 def test_a_wanted_engine_whose_session_ended_never_starts():
     assert steps([wish(state=EngineState.WANTED, ended=True)], []) == [Action(Do.FORGET, ONE)]
+
+
+def test_an_end_by_the_clock_is_written_down_before_the_engine_goes():
+    assert steps([wish(over=True)], [found()]) == [Action(Do.END, ONE)]
+    assert steps([wish(over=True, ended=True)], [found()]) == [Action(Do.REMOVE, ONE)]
+
+
+def test_a_start_of_a_session_that_is_over_is_interrupted_first():
+    starting = wish(state=EngineState.STARTING, over=True)
+    assert steps([starting], [found()], busy={ONE}) == [Action(Do.INTERRUPT, ONE)]
+    assert steps([starting], [found()]) == [Action(Do.END, ONE)]
+
+
+@pytest.mark.parametrize(("left", "fails"), [(1, False), (0, True), (-1, True)])
+def test_a_wanted_engine_that_no_host_took_in_time_fails_with_that_reason(left, fails):
+    wanted = wish(state=EngineState.WANTED, left=left)
+    expected = Action(Do.FAIL, ONE, reason=LATE) if fails else Action(Do.START, ONE, slot=1)
+    assert steps([wanted], []) == [expected]
 
 
 def test_a_lost_engine_is_removed_though_its_session_is_not_written_down_as_ended():

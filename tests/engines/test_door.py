@@ -7,6 +7,7 @@ import ssl
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.test import override_settings
 
 from sessions.engines.certificates import make_certificates
@@ -85,6 +86,66 @@ async def test_another_sessions_certificate_is_shut_out_where_names_choose(world
         assert await ask(*await connect(world, mine)) == (200, b"/version")
         await shut_out(world, mine, pair=other.certificates.client)
     assert world.counters.called() == {mine.id}
+
+
+@pytest.mark.parametrize("case", ["no certificate", "foreign authority", "expired", "server's"])
+def test_under_a_name_of_its_own_only_its_own_certificate_opens(case, tmp_path):
+    @within_a_loop
+    async def test(world):
+        until = NOW - timedelta(seconds=1) if case == "expired" else None
+        made = await world.engine(polite, name="aaa.engines.test", until=until)
+        forged = make_certificates(made.id, ["x"], at=NOW, until=NOW + timedelta(days=1))
+        shown = {"foreign authority": forged.client, "server's": made.certificates.server}
+        await shut_out(world, made, pair=shown.get(case), certificate=case != "no certificate")
+        assert not world.counters.called()
+        assert not world.used
+
+    with override_settings(ENGINE_PUBLIC_HOST="*.engines.test"):
+        test(tmp_path)
+
+
+@within_a_loop
+async def test_who_asks_for_another_sessions_name_gets_in_nowhere(world):
+    """The name of A with the certificate of B, whatever way the name is written."""
+    with override_settings(ENGINE_PUBLIC_HOST="*.engines.test"):
+        mine = await world.engine(named("mine"), name="aaa.engines.test")
+        other = await world.engine(named("other"), name="bbb.engines.test")
+        for name in ("aaa.engines.test", "AAA.engines.test", "aaa.engines.test."):
+            context = client_context(other, world.folder)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+                await ask(*await world.connect(context, name))
+        # A name that is nobody's chooses nothing: the certificate alone does.
+        context = client_context(other, world.folder)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for unknown in ("ccc.engines.test", "localhost"):
+            assert await ask(*await world.connect(context, unknown)) == (200, b"other")
+    assert world.counters.called() == {other.id}
+    assert mine.id not in world.used
+
+
+@within_a_loop
+async def test_the_first_use_of_a_key_is_told_once(world):
+    made, other = await world.engine(polite), await world.engine(polite)
+    for _visit in range(2):
+        await ask(*await connect(world, made))
+    await ask(*await connect(world, other))
+    await until(lambda: len(world.used) == 2)
+    assert world.used == [made.id, other.id]
+
+
+@within_a_loop
+async def test_a_first_use_that_could_not_be_noted_is_told_again(world):
+    def fail(_session_id):
+        raise OperationalError("away")
+
+    made = await world.engine(polite)
+    world.keep_used = fail
+    assert await ask(*await connect(world, made)) == (200, b"/version")
+    await asyncio.sleep(0.1)
+    world.keep_used = lambda _session_id: None
+    await ask(*await connect(world, made))
+    await until(lambda: world.used == [made.id])
 
 
 @within_a_loop

@@ -93,7 +93,7 @@ class FakePortal:
         self.access, self.refresh, self.spent = "access-1", "refresh-1", dict[str, Any]()
         self.polls: list[str] = []
         self.ready_after, self.looks = 2, 0
-        self.external, self.key_given = False, False
+        self.external, self.bearer, self.key_given_to = False, "", ""
         self.ca, self.certificate, self.key = PEM, PEM, KEY
         self.engine_host = "tcp://localhost:2376"
         self.server: ThreadingHTTPServer | None = None
@@ -114,6 +114,7 @@ class FakePortal:
         """None: the connection is closed without an answer, after the work was done."""
         with self.lock:
             self.requests.append((method, path, body, headers))
+            self.bearer = headers.get("authorization", "")
             parts = urlsplit(path)
             script = self.scripted.get((method, parts.path))
             lost = False
@@ -238,7 +239,9 @@ class FakePortal:
     def _engine(self) -> Answer:
         if self.external:
             return problem(409, "engine_is_external", "The engine is the client's own.")
-        key, self.key_given = None if self.key_given else self.key, True
+        # Given to one caller; the same one may fetch a lost answer again.
+        self.key_given_to = self.key_given_to or self.bearer
+        key = self.key if self.key_given_to == self.bearer else None
         return 200, {
             "host": self.engine_host, "server_name": "localhost", "ca": self.ca,
             "certificate": self.certificate, "key": key, "expires_at": "2026-11-25T10:00:00Z",

@@ -5,7 +5,8 @@ import json
 import pytest
 from fakes import KEY, account, problem
 
-from docker_offload import record
+from docker_offload import engine, record
+from docker_offload.failures import Unreachable
 from docker_offload.record import ASKED, READY, STARTED, STOPPING, Record
 from docker_offload.transport import Transport
 
@@ -193,8 +194,50 @@ def test_a_portal_without_engines_says_what_that_means(machine, portal):
     assert portal.session["state"] == "ended"
 
 
+def test_a_lost_answer_with_the_key_is_fetched_again(machine, portal):
+    real, lost = portal.answer, []
+
+    def answer(method, path, *rest):
+        found = real(method, path, *rest)
+        if path.endswith("/engine") and len(lost) < 2:
+            lost.append(found)
+            return None
+        return found
+
+    portal.answer = answer
+    started = machine("start")
+    assert started.code == 0, started.err
+    assert len(portal.calls("GET", "/engine")) == 3
+    key = engine.files_of(machine.store, portal.session["id"]).key
+    assert key.read_text() == portal.key
+
+
+@pytest.mark.parametrize("end", ["/engine", "/o/token"])
+def test_an_answer_that_does_not_come_is_asked_for_again_within_half_a_minute(
+    machine, portal, monkeypatch, end
+):
+    """For so long the portal gives the same key, and the same pair of tokens, once more."""
+    real, asked = Transport.send, []
+
+    def send(self, method, url, **more):
+        if not url.endswith(end):
+            return real(self, method, url, **more)
+        asked.append(machine.clock.now)
+        found = real(self, method, url, **more)
+        if len(asked) < 3:
+            machine.clock.now += more["timeout"]
+            raise Unreachable("The portal says nothing.")
+        return found
+
+    monkeypatch.setattr(Transport, "send", send)
+    portal.access = "access-0" if end == "/o/token" else portal.access
+    assert machine("start").code == 0
+    assert len(asked) == 3
+    assert asked[-1] - asked[0] < 30
+
+
 def test_a_key_that_was_given_to_somebody_else_ends_the_start(machine, portal):
-    portal.key_given = True
+    portal.key_given_to = "Bearer somebody else's"
     failed = machine("start")
     assert failed.code == 1
     assert portal.session["state"] == "ended"

@@ -60,7 +60,7 @@ class Directory:
             mine = self._begun
             try:
                 at = cut_to_second(timezone.now())
-                self._take(await self._in_thread(self._read, at, frozenset(self._keys)))
+                self._take(await self.in_thread(self._read, at, frozenset(self._keys)))
             except Exception as error:  # each database has its own errors
                 logger.warning("The door could not look up the sessions: %s", error)
             self._done = mine
@@ -85,7 +85,7 @@ class Directory:
             if keys.name != shared
         }
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+    async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(function, *arguments))
 
@@ -108,7 +108,7 @@ class Directory:
             return await self._shared_context()
         if session_id not in self._contexts:
             keys = self._keys[session_id]
-            context = await self._in_thread(make_context, keys.server, [keys.authority])
+            context = await self.in_thread(make_context, keys.server, [keys.authority])
             self._contexts[session_id] = context
         return self._contexts[session_id]
 
@@ -120,7 +120,7 @@ class Directory:
             authorities = [keys.authority for keys in self._keys.values()]
             until = now + DOOR_CERTIFICATE_LASTS
             pair = door_certificate(_shared_names(), at=now, until=until)
-            context = await self._in_thread(make_context, pair, authorities)
+            context = await self.in_thread(make_context, pair, authorities)
             kept = (sessions, context, now + DOOR_CERTIFICATE_LASTS / 2)
             self._shared = kept
         return kept[1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import ssl
 import time
 import uuid
@@ -26,15 +27,22 @@ MOST_CONNECTIONS_OF_A_SESSION = 256
 MOST_STRANGERS = 512
 TICK_SECONDS = 1.0
 
+# Told of each session whose key is used here for the first time; called in a thread.
+Used = Callable[[uuid.UUID], None]
+
 
 class Door:
     """Belongs to one loop; `counters` may be read from any thread."""
 
-    def __init__(self, counters: Counters, directory: Directory | None = None) -> None:
+    def __init__(
+        self, counters: Counters, directory: Directory | None = None, used: Used | None = None
+    ) -> None:
         self.counters = counters
         self.buffers = Buffers()
         self.most_of_a_session = MOST_CONNECTIONS_OF_A_SESSION
         self._directory = directory or Directory()
+        self._used = used
+        self._known_used: set[uuid.UUID] = set()
         self._server: asyncio.Server | None = None
         self._all: set[Connection] = set()
         self._of: defaultdict[uuid.UUID, set[Connection]] = defaultdict(set)
@@ -96,7 +104,18 @@ class Door:
             sentence = f"The session has {len(mine)} open connections, and more it may not have."
             return replace(standing, refused=RefusedError(503, sentence))
         mine.add(connection)
+        if self._used is not None and standing.session_id not in self._known_used:
+            self._known_used.add(standing.session_id)
+            self.spawn(self._tell_used(self._used, standing.session_id))
         return standing
+
+    async def _tell_used(self, used: Used, session_id: uuid.UUID) -> None:
+        """Who holds the session's key came in; said again with the next one where it failed."""
+        try:
+            await self._directory.in_thread(used, session_id)
+        except Exception as error:  # each database has its own errors
+            self._known_used.discard(session_id)
+            logger.warning("The use of a session's key could not be noted: %s", error)
 
     def standing_of(self, session_id: uuid.UUID) -> Standing | None:
         return self._directory.standing_of(session_id)
@@ -126,6 +145,8 @@ class Door:
         if not self._of:
             return
         await self._directory.fresh()
+        known = self._directory.standing_of
+        self._known_used = {used for used in self._known_used if known(used) is not None}
         for session_id in list(self._of):
             standing = self._directory.standing_of(session_id)
             if standing is None or standing.refused is not None:
@@ -148,13 +169,31 @@ def place_of(bind: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def serve(counters: Counters, *, opened: Callable[[Door], None] | None = None) -> None:
+async def serve(
+    counters: Counters,
+    *,
+    opened: Callable[[Door], None] | None = None,
+    used: Used | None = None,
+) -> None:
     """Hold the door at ENGINE_BIND until cancelled. `opened` gets it once it listens."""
-    door = Door(counters)
+    door = Door(counters, used=used)
     try:
-        await door.open(*place_of(settings.ENGINE_BIND))
+        await _open(door)
         if opened is not None:
             opened(door)
         await asyncio.Event().wait()
     finally:
         await door.close()
+
+
+async def _open(door: Door) -> None:
+    """OSError with the cure where the address can't be had."""
+    try:
+        await door.open(*place_of(settings.ENGINE_BIND))
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        sentence = (
+            f"{settings.ENGINE_BIND} can't be listened at ({reason}). Stop what listens "
+            "there, or set ENGINE_BIND and ENGINE_PUBLIC_PORT to another port."
+        )
+        raise OSError(error.errno, sentence) from error

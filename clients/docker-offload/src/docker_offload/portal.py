@@ -14,6 +14,7 @@ from docker_offload.words import clean
 
 PATIENCE = 20.0
 TIMEOUT = 20.0
+ENGINE_TIMEOUT = 8.0
 PASSING = frozenset({429, 502, 503, 504})
 # 503 of this code is an answer: the one who starts waits in the queue.
 ANSWERS = frozenset({"engine_unavailable"})
@@ -63,8 +64,12 @@ class Portal:
         return dict(rows[0]) if rows else None
 
     def engine(self, session_id: str) -> dict[str, Any]:
-        """How to reach the engine, as the portal wrote it: certificates keep their lines."""
-        return _object(self._call("GET", f"sessions/{session_id}/engine"), cleaned=False)
+        """How to reach the engine, as the portal wrote it: certificates keep their lines.
+
+        Asked again soon: the portal gives the key of a lost answer once more for 30 s only.
+        """
+        path = f"sessions/{session_id}/engine"
+        return _object(self._call("GET", path, timeout=ENGINE_TIMEOUT), cleaned=False)
 
     def stop(self, session_id: str, *, patience: float = PATIENCE) -> dict[str, Any]:
         return self._change("POST", f"sessions/{session_id}/stop", patience=patience)

@@ -16,6 +16,7 @@ SIGN_IN = "Sign in with: docker offload login"
 LOCK_PATIENCE = 60
 # Shorter than the 30 s in which the portal gives the same answer once more.
 REFRESH_PATIENCE = 20
+REFRESH_TIMEOUT = 8
 
 
 class Tokens(Protocol):
@@ -39,14 +40,15 @@ class GivenToken:
         raise SignedOut(f"The portal does not take the token in {VARIABLE}.")
 
 
-def form(transport: Transport, url: str, fields: Mapping[str, str]) -> Answer:
+def form(
+    transport: Transport, url: str, fields: Mapping[str, str], *, timeout: float = 20
+) -> Answer:
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
         "Accept": "application/json",
     }
-    return transport.send(
-        "POST", url, headers=headers, body=urllib.parse.urlencode(fields).encode()
-    )
+    body = urllib.parse.urlencode(fields).encode()
+    return transport.send("POST", url, headers=headers, body=body, timeout=timeout)
 
 
 class SignIn:
@@ -88,7 +90,8 @@ class SignIn:
         patience = Patience(self.clock, REFRESH_PATIENCE)
         while True:
             try:
-                answer = form(self.transport, str(kept.get("token_endpoint", "")), fields)
+                url = str(kept.get("token_endpoint", ""))
+                answer = form(self.transport, url, fields, timeout=REFRESH_TIMEOUT)
             except Unreachable:
                 if not patience.again():
                     raise
