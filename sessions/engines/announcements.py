@@ -5,6 +5,7 @@ It lives in the cache, as heartbeats do: old words mean nothing.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
@@ -31,6 +32,29 @@ def withdraw(host_name: str) -> None:
         cache.set(KEY, {name: said for name, said in _all().items() if name != host_name}, None)
     except Exception as error:  # each cache has its own errors
         logger.warning("The engine host could not withdraw: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
+class HostSaid:
+    """What a host said last: it takes `capacity` engines, as of `said_at`."""
+
+    name: str
+    capacity: int
+    said_at: datetime
+
+    def lives(self, at: datetime) -> bool:
+        """One that was silent for too long takes no new session."""
+        return self.said_at > at - BELIEVED
+
+
+def hosts_said() -> tuple[HostSaid, ...]:
+    """The last words of each host, by name; one that fell silent fades when others speak."""
+    try:
+        said = _all()
+    except Exception as error:  # each cache has its own errors
+        logger.warning("What the engine hosts announced could not be read: %s", error)
+        return ()
+    return tuple(HostSaid(name, *said[name]) for name in sorted(said))
 
 
 def announced_capacity(at: datetime) -> int | None:

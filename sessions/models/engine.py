@@ -1,5 +1,6 @@
 """What the portal knows of a session's engine: its place, its keys, and who waits for one."""
 
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
@@ -110,6 +111,17 @@ class EngineKeys(models.Model):
         return f"keys of {self.session_id}"
 
 
+# Who is told to come again after so many seconds, and has not for four times as long, gave up.
+ASK_AGAIN_SECONDS = 15
+PATIENCE = timedelta(seconds=4 * ASK_AGAIN_SECONDS)
+
+
+class StartTicketQuerySet(models.QuerySet["StartTicket"]):
+    def still_asking(self, at: datetime) -> Self:
+        """Those who have asked again lately; the others have given up."""
+        return self.filter(seen_at__gt=at - PATIENCE)
+
+
 class StartTicket(models.Model):
     """A person's place in the queue for an engine, while every host is full."""
 
@@ -119,6 +131,8 @@ class StartTicket(models.Model):
     asked_at = models.DateTimeField()
     # When they last asked; who asks no more loses the place.
     seen_at = models.DateTimeField()
+
+    objects = StartTicketQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -1,7 +1,7 @@
 """A place on an engine host for a session, or one in the queue for it (rule 26)."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -12,13 +12,11 @@ from offload_portal.common.refusals import Refusal
 from orgs.models import Organization, Person
 from sessions.engines.announcements import announced_capacity
 from sessions.models import Engine, Session, StartTicket
+from sessions.models.engine import ASK_AGAIN_SECONDS, PATIENCE
 
 EXTERNAL, LOCAL = "external", "local"
 # Everybody who wants a place on a host comes through one at a time.
 QUEUE = uuid.UUID("00000000-0000-7000-8000-656e67696e65")
-ASK_AGAIN_SECONDS = 15
-# Who has not asked again for so long has given up.
-PATIENCE = timedelta(seconds=4 * ASK_AGAIN_SECONDS)
 
 
 class NoPlaceError(Exception):
@@ -46,7 +44,7 @@ def claim(*, at: datetime, organization: Organization, person: Person) -> None:
 
 
 def _waiting(at: datetime) -> list[StartTicket]:
-    return list(StartTicket.objects.filter(seen_at__gt=at - PATIENCE).order_by("asked_at", "id"))
+    return list(StartTicket.objects.still_asking(at).order_by("asked_at", "id"))
 
 
 def _ahead(at: datetime, organization: Organization, person: Person) -> int:

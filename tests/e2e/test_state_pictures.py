@@ -193,6 +193,17 @@ def test_an_owner_sees_each_state(world: World, live_server, client_of: SignIn) 
     take(live_server.url, client_of(world.owner), pages)
 
 
+def test_an_operator_sees_where_they_run(world: World, live_server, client_of: SignIn) -> None:
+    Person.objects.filter(pk=world.editor.pk).update(is_staff=True)
+    engine = reverse("pages:operators_engine", args=[world.sessions["lost"].pk])
+    pages = {
+        "operators-engines": "/operators/engines/",
+        "operators-engines-failed": "/operators/engines/?state=failed",
+        "operators-engine": engine,
+    }
+    take(live_server.url, client_of(world.editor), pages)
+
+
 def test_a_member_sees_their_own(world: World, live_server, client_of: SignIn) -> None:
     made = world.sessions["prompt"]
     pages = {
