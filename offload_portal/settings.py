@@ -9,6 +9,7 @@ from typing import Any
 
 import dj_database_url
 import django_stubs_ext
+from celery.schedules import crontab
 
 from offload_portal.common import env, keys
 
@@ -35,6 +36,8 @@ CSRF_TRUSTED_ORIGINS = [PORTAL_URL] if BEHIND_HTTPS else []
 DEVELOPMENT_PAGES = env.flag("DEVELOPMENT_PAGES", not BEHIND_HTTPS)
 DEMO = env.flag("DEMO", not BEHIND_HTTPS)
 SECRET_KEY = env.text("SECRET_KEY", keys.kept_secret(DATA_DIR / "secret_key"))
+# Digests and the chain of the audit log hang on it; a change of SECRET_KEY must not break them.
+AUDIT_KEY = env.text("AUDIT_KEY", SECRET_KEY)
 TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=10)
 
 ROOT_URLCONF = "offload_portal.urls"
@@ -106,6 +109,8 @@ DATABASE_URL = env.address(
     f"sqlite:///{DATA_DIR / 'portal.sqlite3'}",
     ("postgres", "postgresql", "sqlite"),
 )
+# The role that owns the tables, for `manage.py prepare`; DATABASE_URL is then the application's.
+MIGRATE_DATABASE_URL = env.address("MIGRATE_DATABASE_URL", None, ("postgres", "postgresql"))
 REDIS_URL = env.address("REDIS_URL", None, ("redis", "rediss", "valkey", "unix"))
 
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL or ""))}
@@ -172,6 +177,13 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(METER_EVERY_SECONDS, 10)},
     },
     "forget-keys": {"task": "sessions.tasks.forget_keys", "schedule": timedelta(minutes=1)},
+    # Sealing trails writing, so that writing never waits for it.
+    "seal-audit": {
+        "task": "orgs.tasks.seal_audit",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "check-audit": {"task": "orgs.tasks.check_audit", "schedule": crontab(hour=2, minute=40)},
     "tidy": {"task": "offload_portal.api.tasks.tidy", "schedule": timedelta(hours=1)},
 }
 

@@ -43,6 +43,7 @@ urlpatterns = [
     path(f"{HERE}/access/take/", access.take, name="take_access"),
     path(f"{HERE}/policy/", policy.policy, name="policy"),
     path(f"{HERE}/audit/", audit.audit, name="audit"),
+    path(f"{HERE}/audit.csv", audit.audit_csv, name="audit_csv"),
     path("invitations/open/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.follow, name="accept_invitation"),
     path("account/me/", account.account, name="account"),

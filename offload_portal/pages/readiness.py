@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from offload_portal.celery import app
 from offload_portal.common import heartbeat
+from orgs.selectors.audit_chain import last_check
 
 TICKS = 3
 Check = Callable[[datetime], str | None]
@@ -63,12 +64,21 @@ def meter(at: datetime) -> str | None:
     return None
 
 
+def audit(at: datetime) -> str | None:
+    """The last nightly check of the audit log found it whole; none yet is in order, too."""
+    last = last_check()
+    if last is None or not last.findings:
+        return None
+    return f"The audit log is not whole ({last.findings} findings): run `manage.py verify_audit`."
+
+
 CHECKS: Mapping[str, Check] = {
     "database": database,
     "migrations": migrations,
     "broker": broker,
     "cache": kept,
     "meter": meter,
+    "audit": audit,
 }
 
 

@@ -142,20 +142,43 @@ class InvitedShape(Shape):
     skipped = SkippedShape(many=True)
 
 
-class AuditQuery(PageQuery):
+class AuditExportQuery(Shape):
     actor = serializers.UUIDField(required=False, help_text="Who did it.")
     action = WordField(Event.choices, required=False)
+    subject = serializers.UUIDField(required=False, help_text="On what: an identifier.")
+    subject_kind = TextField(required=False, max_length=24, help_text="On what kind of thing.")
+    search = TextField(
+        required=False,
+        max_length=200,
+        help_text="A text in names, e-mail and network addresses, events or values.",
+    )
     since = InstantField(required=False, help_text="At this instant or later.")
     until = InstantField(required=False, help_text="Before this instant.")
 
 
+class AuditQuery(PageQuery, AuditExportQuery):
+    pass
+
+
+class AuditActorShape(Shape):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    email = serializers.CharField(help_text="Empty where the person was erased.")
+
+
 class AuditShape(Shape):
     id = serializers.UUIDField()
+    number = serializers.IntegerField(
+        allow_null=True, help_text="Its number in the organization's chain; null until sealed."
+    )
     at = InstantField()
-    actor = PersonShape(allow_null=True, help_text="Null for the portal itself.")
+    actor = AuditActorShape(allow_null=True, help_text="Null for the portal itself.")
     action = serializers.ChoiceField(Event.choices)
     subject_kind = serializers.CharField()
     subject_id = serializers.UUIDField(allow_null=True)
+    subject_name = serializers.CharField(
+        help_text="What the subject was called then; empty where it has no name."
+    )
     before: Any = serializers.DictField()
     after: Any = serializers.DictField()
     origin = serializers.CharField(help_text="The network address, or the door, it came from.")

@@ -11,4 +11,5 @@ urlpatterns = [
     path("organizations/<slug:slug>/licenses", organizations.LicensesView.as_view()),
     path("organizations/<slug:slug>/invitations", organizations.InvitationsView.as_view()),
     path("organizations/<slug:slug>/audit", audit.AuditView.as_view()),
+    path("organizations/<slug:slug>/audit.csv", audit.AuditCSVView.as_view()),
 ]

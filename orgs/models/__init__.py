@@ -1,12 +1,15 @@
 from orgs.models.access import AccessLoss, License, LicenseGrant, Policy
-from orgs.models.audit import AuditEntry
+from orgs.models.audit import AuditCheck, AuditEntry, AuditSeal, AuditText
 from orgs.models.organizations import Invitation, Membership, Organization, Team, TeamMember
 from orgs.models.people import Person
 from orgs.models.tokens import Token
 
 __all__ = [
     "AccessLoss",
+    "AuditCheck",
     "AuditEntry",
+    "AuditSeal",
+    "AuditText",
     "Invitation",
     "License",
     "LicenseGrant",

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.identifiers import uuid7
@@ -39,6 +40,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     joined_at = models.DateTimeField(default=timezone.now)
+    # Since then the row is only an identifier that ledgers and audit entries point to (rule 27).
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -61,8 +64,14 @@ class Person(AbstractBaseUser, PermissionsMixin):
         return self.shown_name
 
     @property
+    def is_erased(self) -> bool:
+        return self.erased_at is not None
+
+    @property
     def shown_name(self) -> str:
         """The name, or the address where none was given."""
+        if self.is_erased:
+            return gettext("Erased person")
         return self.name or self.email
 
     def get_full_name(self) -> str:

@@ -18,7 +18,16 @@ from orgs.selectors.access import (
     standing,
     who_loses,
 )
-from orgs.selectors.audit import AuditFilter, AuditPage, AuditRow, audit_actors, audit_page
+from orgs.selectors.audit import (
+    AuditFilter,
+    AuditPage,
+    AuditRow,
+    audit_actors,
+    audit_entries,
+    audit_export,
+    audit_page,
+    audit_rows,
+)
 from orgs.selectors.members import (
     FirstSteps,
     MemberFilter,
@@ -61,7 +70,10 @@ __all__ = [
     "Viewer",
     "access_overview",
     "audit_actors",
+    "audit_entries",
+    "audit_export",
     "audit_page",
+    "audit_rows",
     "contacts",
     "find_organization",
     "first_loss",

@@ -43,6 +43,7 @@ ROLES = {
     ("get", "/organizations/{slug}/invitations"): SEERS,
     ("post", "/organizations/{slug}/invitations"): OWNERS,
     ("get", "/organizations/{slug}/audit"): SEERS,
+    ("get", "/organizations/{slug}/audit.csv"): SEERS,
     ("get", "/organizations/{slug}/allowance"): ALL,
     ("get", "/organizations/{slug}/subscription"): ALL,
     ("post", "/organizations/{slug}/subscription"): OWNERS,

@@ -89,6 +89,7 @@ ROUTES = [
     ("get", "policy/", {}, 200, 200, 403),
     ("post", "policy/", {**POLICY, "idle_timeout_seconds": "600"}, 302, 403, 403),
     ("get", "audit/", {}, 200, 200, 403),
+    ("get", "audit.csv", {}, 200, 200, 403),
     ("get", "settings/", {}, 200, 200, 403),
     ("post", "settings/", ZONES, 302, 403, 403),
 ]

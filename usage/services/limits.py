@@ -104,7 +104,8 @@ def _record(
         after={
             **_values(after),
             "effective_at": version.effective_at.isoformat(),
-            "reason": version.reason,
+            # Free words may name somebody.
+            "reason": audit.Named(version.reason, actor.id) if version.reason else "",
         },
     )
 

@@ -1,6 +1,9 @@
 """What stands before the first request: tables, static files, and the demonstration."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +26,9 @@ def prepare(tell: Tell) -> None:
 
 
 def migrate(tell: Tell) -> None:
+    if settings.MIGRATE_DATABASE_URL:
+        _migrate_as_owner(tell, settings.MIGRATE_DATABASE_URL)
+        return
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -34,6 +40,29 @@ def migrate(tell: Tell) -> None:
         raise CommandError(_one_line("The database could not be prepared", error)) from error
     except Exception as error:
         raise CommandError(_one_line("A migration failed", error)) from error
+
+
+def _migrate_as_owner(tell: Tell, address: str) -> None:
+    """In processes of their own, whose DATABASE_URL is the owner's; then grant to our own role."""
+    tell("Preparing the database as its owner…")
+    role = str(connection.settings_dict["USER"])
+    surroundings = {**os.environ, "DATABASE_URL": address}
+    surroundings.pop("MIGRATE_DATABASE_URL", None)
+    for command in (
+        ["migrate", "--no-input", "-v0"],
+        ["createcachetable"],
+        ["grant_database_role", role],
+    ):
+        done = subprocess.run(
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), *command],
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+            raise CommandError(f"`{command[0]}` as the database's owner failed: {why}")
 
 
 def _one_line(what: str, error: Exception) -> str:
