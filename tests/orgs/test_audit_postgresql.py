@@ -238,7 +238,7 @@ def test_prepare_migrates_as_the_owner_and_the_application_works_under_its_role(
         assert manage("prepare")[0] == 0
         code, said = manage("verify_audit")
         assert (code, "Note:" in said) == (0, False), said
-        assert "denied" in manage("migrate", "orgs", "zero")[1]
+        assert "must be owner" in manage("migrate", "orgs", "zero")[1]
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name}")
