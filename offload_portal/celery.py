@@ -15,5 +15,6 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def catch_up(sender: Any, **kwargs: Any) -> None:
-    """Meter at once what happened while nothing ran, instead of at the next tick."""
+    """Meter at once what happened while nothing ran, and send the mail that waits."""
     app.send_task("sessions.tasks.sweep")
+    app.send_task("orgs.tasks.deliver_mail")

@@ -151,6 +151,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Mail that is shown in the terminal comes from a worker; it stays as it is printed.
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 if REDIS_URL:
@@ -184,6 +186,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "check-audit": {"task": "orgs.tasks.check_audit", "schedule": crontab(hour=2, minute=40)},
+    "mail": {
+        "task": "orgs.tasks.deliver_mail",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "forget-mail": {"task": "orgs.tasks.forget_mail", "schedule": timedelta(hours=6)},
     "tidy": {"task": "offload_portal.api.tasks.tidy", "schedule": timedelta(hours=1)},
 }
 
@@ -243,6 +251,7 @@ if EMAIL_HOST:
     EMAIL_HOST_USER = env.text("SMTP_USER", "")
     EMAIL_HOST_PASSWORD = env.text("SMTP_PASSWORD", "")
     EMAIL_USE_TLS = env.flag("SMTP_STARTTLS", default=True)
+    EMAIL_TIMEOUT = env.whole_number("SMTP_TIMEOUT_SECONDS", 20, least=1, most=120)
 else:
     # Shown in the terminal and, while DEVELOPMENT_PAGES is on, at /development/mail/.
     EMAIL_BACKEND = "offload_portal.common.mail.TerminalAndPageBackend"

@@ -4,14 +4,24 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from offload_portal.common.periods import cut_to_second
 from orgs.language import remember_language
+from orgs.services.news import post_account_mail
 
 INVITED_EMAIL = "invited_email"
 MOST_ADDRESS_LETTERS = 254
+
+
+def _html_of(message: EmailMessage) -> str:
+    pages = [part[0] for part in getattr(message, "alternatives", ()) if part[1] == "text/html"]
+    return str(pages[0]) if pages else ""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -23,6 +33,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             sentence = _("An e-mail address has at most %(most)s characters.")
             raise ValidationError(sentence % {"most": MOST_ADDRESS_LETTERS})
         return email
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """allauth's mails go out the way all mail does."""
+        site = get_current_site(self.request)
+        whole = {"request": self.request, "email": email, "current_site": site, **context}
+        message = self.render_mail(template_prefix, email, whole)
+        post_account_mail(
+            at=cut_to_second(timezone.now()),
+            to=email,
+            subject=str(message.subject),
+            text=str(message.body),
+            html=_html_of(message),
+        )
 
     def is_email_verified(self, request: HttpRequest, email: str) -> bool:
         """Who opened an invitation's link has its mailbox, and confirms nothing again.

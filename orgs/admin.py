@@ -3,12 +3,17 @@
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
-from django.contrib import admin
-from django.db.models import Model
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orgs.models import AuditEntry, Membership, Organization, Person
+from offload_portal.common.actors import Actor
+from offload_portal.common.periods import cut_to_second
+from offload_portal.common.refusals import Refusal
+from orgs.models import AuditEntry, Membership, Organization, OutgoingMail, Person
+from orgs.services import outbox
 
 # Operators sign in as everyone does: with the second factor, and slowed down when they guess.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -83,3 +88,30 @@ class AuditEntryAdmin(LookOnly):
     search_fields = ["=organization_id", "=actor_id", "=subject_id"]
     ordering = ["-at", "-id"]
     show_full_result_count = False
+
+
+@admin.register(OutgoingMail)
+class OutgoingMailAdmin(LookOnly):
+    """All mail of 30 days; what it says is sealed and not shown."""
+
+    list_display = ["created_at", "kind", "to", "organization", "state", "attempts", "last_error"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["organization"]
+    search_fields = ["to", "organization__slug"]
+    ordering = ["-created_at", "-id"]
+    exclude = ["sealed"]
+    show_full_result_count = False
+    actions = ["send_again"]
+
+    @admin.action(description=_("Send again"))
+    def send_again(self, request: HttpRequest, rows: QuerySet[OutgoingMail]) -> None:
+        actor = Actor(getattr(request.user, "pk", None), str(request.META.get("REMOTE_ADDR", "")))
+        keys = list(rows.order_by("pk").values_list("pk", flat=True))
+        try:
+            count = outbox.send_any_again(
+                actor=actor, at=cut_to_second(timezone.now()), mail_ids=keys
+            )
+        except Refusal:
+            self.message_user(request, _("None of them failed."), messages.WARNING)
+            return
+        self.message_user(request, _("Mails on their way again: %s") % count, messages.SUCCESS)

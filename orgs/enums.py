@@ -57,6 +57,30 @@ class Scope(models.TextChoices):
     USAGE_READ = "usage:read", _("Read usage")
 
 
+class NewsKind(models.TextChoices):
+    """What people are told. Each value names its text: `templates/emails/VALUE.txt`."""
+
+    ACCOUNT = "account", _("Your account and its security")
+    INVITATION = "invitation", _("Invitations to organizations")
+    LICENSE_GIVEN = "license_given", _("You get access")
+    LICENSE_QUEUED = "license_queued", _("You wait for a license")
+    LICENSE_LOST = "license_lost", _("You lose access")
+    LICENSES_WANTED = "licenses_wanted", _("Members wait for a license")
+
+
+# These come by e-mail whatever a person chose: without them nobody could get in, or stay safe.
+ALWAYS_BY_MAIL = frozenset({NewsKind.ACCOUNT, NewsKind.INVITATION})
+# These are for owners; others have nothing to choose there.
+FOR_OWNERS = frozenset({NewsKind.LICENSES_WANTED})
+
+
+class MailState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Not sent")
+
+
 class Event(models.TextChoices):
     """The closed list of audit events, `subject.act` (rule 7)."""
 
@@ -75,6 +99,7 @@ class Event(models.TextChoices):
     LICENSE_QUEUED = "license.queued", _("License queued")
     LICENSE_LOST = "license.lost", _("License lost")
     POLICY_CHANGED = "policy.changed", _("Policy changed")
+    MAIL_RESENT = "mail.resent", _("Mail sent again")
     TOKEN_CREATED = "token.created", _("Token created")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
     SUBSCRIPTION_STARTED = "subscription.started", _("Subscription started")

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from offload_portal.common.periods import cut_to_second
-from orgs.services import sealing
+from orgs.services import outbox, sealing
 
 
 @shared_task
@@ -17,3 +17,16 @@ def seal_audit() -> None:
 def check_audit() -> None:
     """Verify the whole audit log, nightly; `/readyz` says what was found."""
     sealing.check_audit(at=cut_to_second(timezone.now()))
+
+
+@shared_task
+def deliver_mail() -> None:
+    """Send the mail that is due. Runs each minute, and at once as a hint after a commit."""
+    if outbox.deliver(at=cut_to_second(timezone.now())).more:
+        outbox.hint()
+
+
+@shared_task
+def forget_mail() -> None:
+    """Mail and news whose time is over go."""
+    outbox.forget(at=cut_to_second(timezone.now()))

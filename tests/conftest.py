@@ -11,7 +11,8 @@ from django.template import engines
 from django.test import Client
 
 from orgs.enums import Role
-from orgs.models import Organization, Person
+from orgs.models import Organization, OutgoingMail, Person
+from orgs.services import outbox as outbox_service
 from tests import factories, strictness
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
@@ -53,6 +54,27 @@ def _strict() -> Iterator[None]:
 def _empty_cache() -> Iterator[None]:
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _mail_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker stands by: what was committed is sent at once, one run after another."""
+
+    def deliver() -> None:
+        while outbox_service.deliver(at=_latest()).more:
+            pass
+
+    def _latest() -> datetime:
+        newest = OutgoingMail.objects.order_by("-next_attempt_at", "-id").first()
+        return newest.next_attempt_at if newest else factories.AT
+
+    monkeypatch.setattr(outbox_service, "hint", deliver)
+
+
+@pytest.fixture
+def mail_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker is there: mail waits in the database."""
+    monkeypatch.setattr(outbox_service, "hint", lambda: None)
 
 
 @pytest.fixture

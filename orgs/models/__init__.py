@@ -1,5 +1,6 @@
 from orgs.models.access import AccessLoss, License, LicenseGrant, Policy
 from orgs.models.audit import AuditCheck, AuditEntry, AuditSeal, AuditText
+from orgs.models.mail import DeclinedMail, Notification, OutgoingMail
 from orgs.models.organizations import Invitation, Membership, Organization, Team, TeamMember
 from orgs.models.people import Person
 from orgs.models.tokens import Token
@@ -10,11 +11,14 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "AuditText",
+    "DeclinedMail",
     "Invitation",
     "License",
     "LicenseGrant",
     "Membership",
+    "Notification",
     "Organization",
+    "OutgoingMail",
     "Person",
     "Policy",
     "Team",

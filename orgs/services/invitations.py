@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -13,15 +14,16 @@ from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import Refusal, not_found
-from orgs.enums import Event, Role
+from orgs.enums import Event, NewsKind, Role
 from orgs.models import Invitation, Membership, Organization, Person
 from orgs.policies import check_can_change_people
 from orgs.selectors.invitations import ReviewLine, digest_of, review_invitations
 from orgs.services import audit
 from orgs.services.checking import invalid
 from orgs.services.locking import lock, viewer
-from orgs.services.mails import Letter, portal_link, send_after_commit
+from orgs.services.mails import portal_link, sealed_letter
 from orgs.services.members import add_member
+from orgs.services.outbox import Letter, post
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,33 +97,32 @@ def _expiry(at: datetime) -> datetime:
 
 
 def _send(organization: Organization, actor: Actor, sent: Sequence[SentInvitation]) -> None:
-    def letters() -> list[Letter]:
-        inviter = Person.objects.filter(pk=actor.id).first() if actor.id else None
-        known = Person.objects.filter(email__in=[each.invitation.email for each in sent])
-        languages = dict(known.order_by("id").values_list("email", "language"))
-        return [_letter(organization, inviter, each, languages) for each in sent]
-
-    send_after_commit(letters)
-
-
-def _letter(
-    organization: Organization,
-    inviter: Person | None,
-    sent: SentInvitation,
-    languages: dict[str, str],
-) -> Letter:
-    invitation = sent.invitation
+    """Write the mails in the transaction; a worker sends them."""
+    if not sent:
+        return
+    inviter = Person.objects.filter(pk=actor.id).first() if actor.id else None
+    known = Person.objects.filter(email__in=[each.invitation.email for each in sent])
+    languages = dict(known.order_by("id").values_list("email", "language"))
     fallback = inviter.language if inviter else ""
-    context = {
+    letters = []
+    for each in sent:
+        email = each.invitation.email
+        facts = _facts(organization, inviter, each)
+        sealed = sealed_letter(NewsKind.INVITATION, languages.get(email, fallback), facts)
+        letters.append(Letter(NewsKind.INVITATION, email, sealed, organization.pk))
+    post(letters, sent[0].invitation.sent_at)
+
+
+def _facts(
+    organization: Organization, inviter: Person | None, sent: SentInvitation
+) -> dict[str, Any]:
+    return {
         "organization": organization.name,
         "inviter": inviter.shown_name if inviter else "",
-        "role": invitation.role,
+        "role": sent.invitation.role,
         "days": settings.INVITATION_DAYS,
-        "expires_at": invitation.expires_at,
         "link": portal_link("orgs:accept_invitation", sent.token),
     }
-    language = languages.get(invitation.email, fallback)
-    return Letter("invitation", invitation.email, language, context)
 
 
 def resend_invitation(

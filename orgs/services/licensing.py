@@ -18,8 +18,12 @@ from orgs.services import audit
 
 @dataclass(slots=True)
 class Settled:
-    """Whom a settling concerned, as identifiers of persons in the order of their turn."""
+    """Whom a settling concerned, as identifiers of persons in the order of their turn.
 
+    `at` is its instant; None where there was nothing to settle.
+    """
+
+    at: datetime | None = None
     given: list[uuid.UUID] = field(default_factory=list)
     queued: list[uuid.UUID] = field(default_factory=list)
     lost: list[uuid.UUID] = field(default_factory=list)
@@ -41,7 +45,7 @@ def settle(
     facts of access lost will say. New ones go to the end of the queue by their grant, then the
     pool is dealt out in order of grant, so a promotion and a first license are one rule.
     """
-    done = Settled()
+    done = Settled(at)
     entitled = entitlements(grants_by_person(organization, at, persons))
     rows = License.objects.filter(organization=organization)
     if persons is not None:

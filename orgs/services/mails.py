@@ -1,60 +1,152 @@
-"""E-mails about people and access: written in the reader's language, sent after the commit.
+"""What a mail says: rendered when it is sent, in the reader's language.
 
-A mail that can't be sent is logged, without its text, and does not undo the change.
+A letter is stored with the facts that its text needs, sealed, since links in it hold secrets.
 """
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from html import unescape
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
-from django.db import transaction
+from django.core.mail import EmailMultiAlternatives
+from django.core.signing import BadSignature, Signer
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 
-logger = logging.getLogger(__name__)
+from offload_portal.common.sealing import seal, unseal
+from orgs.enums import ALWAYS_BY_MAIL, NewsKind
+
+PURPOSE = "mail"
+_unsubscribing = Signer(salt="orgs.mail.unsubscribe")
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """One mail: template `emails/NAME.txt` and `.html`; its first line of text is the subject."""
+class Words:
+    """A mail as the reader gets it; `text` has no subject line."""
 
-    name: str
-    to: str
-    language: str
-    context: Mapping[str, Any]
+    subject: str
+    text: str
+    html: str
 
 
 def portal_link(route: str, *args: object) -> str:
     return settings.PORTAL_URL.rstrip("/") + reverse(route, args=args)
 
 
-def send_after_commit(letters: Callable[[], Iterable[Letter]]) -> None:
-    """Ask `letters` and send them once the transaction has committed, over one connection."""
-    transaction.on_commit(lambda: _send(list(letters())), robust=True)
+# Stored
 
 
-def _send(letters: Sequence[Letter]) -> None:
-    if not letters:
-        return
-    messages = [_message(letter) for letter in letters]
-    try:
-        get_connection().send_messages(messages)
-    except OSError:
-        names = ", ".join(sorted({letter.name for letter in letters}))
-        logger.exception("%s mails could not be sent (%s)", len(letters), names)
+def sealed_letter(kind: NewsKind, language: str, context: Mapping[str, Any]) -> str:
+    """A letter whose text is `templates/emails/KIND.txt` and `.html`, to be rendered later."""
+    facts = {"language": language, "context": dict(context)}
+    return seal(json.dumps({"kind": str(kind), **facts}, default=_plain), PURPOSE)
 
 
-def _message(letter: Letter) -> EmailMultiAlternatives:
-    with translation.override(letter.language or settings.LANGUAGE_CODE):
-        context = {**letter.context, "portal_url": settings.PORTAL_URL, "to": letter.to}
-        text = render_to_string(f"emails/{letter.name}.txt", context)
-        html = render_to_string(f"emails/{letter.name}.html", context)
+def sealed_words(words: Words) -> str:
+    """A letter that was rendered already."""
+    facts = {"subject": words.subject, "text": words.text, "html": words.html}
+    return seal(json.dumps(facts), PURPOSE)
+
+
+def opened(sealed: str, to: str) -> Words:
+    """What the stored letter says. SealBrokenError where SECRET_KEY is another one now."""
+    facts = json.loads(unseal(sealed, PURPOSE), object_hook=_instants)
+    if "subject" in facts:
+        return Words(facts["subject"], facts["text"], facts["html"])
+    return rendered(NewsKind(facts["kind"]), facts["language"], to, facts["context"])
+
+
+def plain(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The context as JSON can hold it."""
+    return dict(json.loads(json.dumps(dict(context), default=_plain)))
+
+
+def revived(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The context that `plain` was given."""
+    return dict(json.loads(json.dumps(dict(facts)), object_hook=_instants))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return {"instant": value.isoformat()}
+    return str(value)
+
+
+def _instants(value: dict[str, Any]) -> Any:
+    if value.keys() == {"instant"}:
+        return datetime.fromisoformat(value["instant"])
+    return value
+
+
+# Rendered
+
+
+def rendered(kind: NewsKind, language: str, to: str, context: Mapping[str, Any]) -> Words:
+    """The words of a kind; the first line of its text is the subject."""
+    with translation.override(language or settings.LANGUAGE_CODE):
+        whole = {"link": "", **context, "portal_url": settings.PORTAL_URL, "to": to}
+        whole["choices_url"] = "" if kind in ALWAYS_BY_MAIL else portal_link("orgs:mail_choices")
+        text = render_to_string(f"emails/{kind}.txt", whole)
+        html = render_to_string(f"emails/{kind}.html", whole)
     subject, _rule, body = text.strip().partition("\n")
     # A name may hold what a header must not.
-    message = EmailMultiAlternatives(" ".join(subject.split()), body.strip() + "\n", to=[letter.to])
-    message.attach_alternative(html, "text/html")
-    return message
+    return Words(" ".join(subject.split()), body.strip() + "\n", html)
+
+
+def headline(kind: NewsKind, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Subject and first paragraph, in the language that is active: the news in the portal."""
+    whole = {"link": "", "to": "", "choices_url": "", **context}
+    whole["portal_url"] = settings.PORTAL_URL
+    subject, _rule, body = render_to_string(f"emails/{kind}.txt", whole).strip().partition("\n")
+    return " ".join(subject.split()), body.strip().partition("\n\n")[0].strip()
+
+
+def html_of_text(subject: str, text: str) -> str:
+    """The portal's look around a text that has no HTML of its own."""
+    context = {"subject": subject, "text": text, "portal_url": settings.PORTAL_URL}
+    return render_to_string(
+        "emails/text.html", {**context, "link": "", "to": "", "choices_url": ""}
+    )
+
+
+def message(
+    words: Words, to: str, kind: NewsKind, person_id: UUID | None
+) -> EmailMultiAlternatives:
+    """The message itself; news that one may decline says in its head how (RFC 2369, RFC 8058)."""
+    headers = {"Auto-Submitted": "auto-generated"}
+    if person_id is not None and kind not in ALWAYS_BY_MAIL:
+        link = portal_link("orgs:unsubscribe", unsubscribe_token(person_id, kind))
+        headers["List-Unsubscribe"] = f"<{link}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    made = EmailMultiAlternatives(words.subject, words.text, to=[to], headers=headers)
+    made.attach_alternative(words.html, "text/html")
+    return made
+
+
+# Declined
+
+
+def unsubscribe_token(person_id: UUID, kind: NewsKind) -> str:
+    return _unsubscribing.sign(f"{person_id.hex}.{kind}").replace(":", "~")
+
+
+def unsubscribed(token: str) -> tuple[UUID, NewsKind] | None:
+    """Who declines which kind of news; None where the link was changed."""
+    try:
+        person, _dot, kind = _unsubscribing.unsign(token.replace("~", ":")).partition(".")
+        return UUID(person), NewsKind(kind)
+    except (BadSignature, ValueError):
+        return None
+
+
+def title_of(html: str) -> str:
+    """The title of a page of HTML."""
+    found = _TITLE.search(html)
+    return unescape(found[1]).strip() if found else ""

@@ -1,50 +1,59 @@
 """Who is told when licenses are given, waited for and lost (product.md rules 4 and 5)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from django.conf import settings
-
+from orgs.enums import NewsKind
 from orgs.models import Membership, Organization, Person
 from orgs.services.licensing import Settled
-from orgs.services.mails import Letter, portal_link, send_after_commit
+from orgs.services.mails import portal_link
+from orgs.services.news import notify
 
 
 def tell(organization: Organization, done: Settled) -> None:
-    """Tell everyone concerned once the change is committed; owners learn who waits."""
-    if done.given or done.queued or done.lost or done.back_to_queue:
-        send_after_commit(lambda: _letters(organization, done))
-
-
-def _letters(organization: Organization, done: Settled) -> Iterator[Letter]:
-    concerned = (
-        ("license_given", done.given),
-        ("license_queued", done.queued),
-        ("license_lost", [*done.lost, *done.back_to_queue]),
-    )
-    people = Person.objects.in_bulk({key for _name, keys in concerned for key in keys})
-    back = set(done.back_to_queue)
-    for name, keys in concerned:
-        for key in keys:
-            if key in people:
-                yield _letter(name, organization, people[key], waits=key in back)
-    waiting = [people[key] for key in (*done.queued, *done.back_to_queue) if key in people]
-    yield from _to_owners(organization, waiting)
-
-
-def _letter(name: str, organization: Organization, person: Person, *, waits: bool) -> Letter:
-    context = {
-        "organization": organization.name,
-        "person": person.shown_name,
-        "waits": waits,
-        "link": settings.PORTAL_URL,
-    }
-    return Letter(name, person.email, person.language, context)
-
-
-def _to_owners(organization: Organization, waiting: Sequence[Person]) -> Iterable[Letter]:
-    if not waiting:
+    """Tell everyone concerned, in the transaction of the change; owners learn who waits."""
+    if done.at is None:
         return
-    owners = Membership.objects.for_organization(organization).owners().select_related("person")
+    keys = {*done.given, *done.queued, *done.lost, *done.back_to_queue}
+    if not keys:
+        return
+    people = Person.objects.in_bulk(keys)
+    back = set(done.back_to_queue)
+
+    def facts(person: Person) -> Mapping[str, Any]:
+        return {
+            "organization": organization.name,
+            "person": person.shown_name,
+            "waits": person.pk in back,
+            "link": portal_link("pages:overview", organization.slug)
+            if person.pk not in done.lost
+            else portal_link("pages:organizations"),
+        }
+
+    for kind, told in (
+        (NewsKind.LICENSE_GIVEN, done.given),
+        (NewsKind.LICENSE_QUEUED, done.queued),
+        (NewsKind.LICENSE_LOST, [*done.lost, *done.back_to_queue]),
+    ):
+        chosen = _chosen(people, told)
+        notify(kind=kind, at=done.at, organization=organization, people=chosen, context=facts)
+    _tell_owners(organization, done, _chosen(people, [*done.queued, *done.back_to_queue]))
+
+
+def _chosen(people: Mapping[uuid.UUID, Person], keys: Sequence[uuid.UUID]) -> list[Person]:
+    return [people[key] for key in keys if key in people]
+
+
+def owners_of(organization: Organization) -> list[Person]:
+    """Those who are told what only owners can change."""
+    rows = Membership.objects.for_organization(organization).owners().select_related("person")
+    return [row.person for row in rows]
+
+
+def _tell_owners(organization: Organization, done: Settled, waiting: Sequence[Person]) -> None:
+    if not waiting or done.at is None:
+        return
     context = {
         "organization": organization.name,
         "count": len(waiting),
@@ -53,6 +62,11 @@ def _to_owners(organization: Organization, waiting: Sequence[Person]) -> Iterabl
         "licenses": organization.licenses,
         "link": portal_link("orgs:access", organization.slug),
     }
-    for owner in owners:
-        person = owner.person
-        yield Letter("licenses_wanted", person.email, person.language, context)
+    notify(
+        kind=NewsKind.LICENSES_WANTED,
+        at=done.at,
+        organization=organization,
+        people=owners_of(organization),
+        context=lambda _person: context,
+        in_portal={"names": [], "more": 0},
+    )

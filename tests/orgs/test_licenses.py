@@ -287,6 +287,7 @@ def test_the_database_refuses_a_second_license(place, owner, pool, at):
         )
 
 
+@pytest.mark.usefixtures("mail_waits")
 def test_a_change_costs_the_same_statements_for_one_and_for_twenty(
     place, owner, join, pool, at, django_assert_max_num_queries
 ):

@@ -88,6 +88,8 @@ ROUTES = [
     ("post", "access/take/", {"person": "{member}", "confirmed": "yes"}, 302, 403, 403),
     ("get", "policy/", {}, 200, 200, 403),
     ("post", "policy/", {**POLICY, "idle_timeout_seconds": "600"}, 302, 403, 403),
+    ("get", "mail/", {}, 200, 403, 403),
+    ("post", "mail/", {}, 302, 403, 403),
     ("get", "audit/", {}, 200, 200, 403),
     ("get", "audit.csv", {}, 200, 200, 403),
     ("get", "settings/", {}, 200, 200, 403),
