@@ -27,7 +27,8 @@ from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Role
 from orgs.models import Membership, Organization, Person
-from orgs.selectors import OrganizationRef, contacts, find_organization, organizations_of
+from orgs.selectors import OrganizationRef, contacts, find_organization
+from orgs.selectors.places import organizations_and_unread
 from orgs.zones import zone_or_utc
 
 OWNERS = frozenset({Role.OWNER})
@@ -47,6 +48,7 @@ class Frame:
     at: datetime
     actor: Actor
     zone: ZoneInfo
+    unread: int
 
     @property
     def is_owner(self) -> bool:
@@ -62,6 +64,7 @@ class Frame:
             "at": self.at,
             "zone_name": str(self.zone),
             "is_owner": self.is_owner,
+            "unread_news": self.unread,
             **more,
         }
 
@@ -114,14 +117,16 @@ def _frame(request: HttpRequest, slug: str, section: str) -> Frame:
         place = find_organization(person, slug)
     except Refusal as refusal:
         raise Http404(refusal.sentence) from refusal
+    organizations, unread = organizations_and_unread(person)
     return Frame(
         organization=place.organization,
         membership=place.membership,
-        organizations=organizations_of(person),
+        organizations=organizations,
         section=section,
         at=cut_to_second(timezone.now()),
         actor=actor_of(request),
         zone=zone_or_utc(person.zone or place.organization.zone),
+        unread=unread,
     )
 
 

@@ -24,7 +24,7 @@ BASE = '<base target="_top">'
 View = Callable[..., HttpResponse]
 
 
-def _only_in_development(view: View) -> View:
+def only_in_development(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *arguments: str, **names: str) -> HttpResponse:
         if not settings.DEVELOPMENT_PAGES:
@@ -34,19 +34,19 @@ def _only_in_development(view: View) -> View:
     return never_cache(require_safe(guarded))
 
 
-@_only_in_development
+@only_in_development
 def mail_list(request: HttpRequest) -> HttpResponse:
     return render(request, "development/mail_list.html", {"mails": mail.kept_mails()})
 
 
-@_only_in_development
+@only_in_development
 def mail_page(request: HttpRequest, name: str) -> HttpResponse:
     page = render(request, "development/mail.html", {"mail": _found(name)})
     page["Content-Security-Policy"] = WITH_OWN_FRAMES
     return page
 
 
-@_only_in_development
+@only_in_development
 @xframe_options_sameorigin
 def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """What the mail program would show, for the frame in the mail's page."""

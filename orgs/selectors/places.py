@@ -3,9 +3,11 @@
 import uuid
 from dataclasses import dataclass
 
+from django.db.models import Count, Subquery
+
 from offload_portal.common.refusals import not_found
 from orgs.enums import Role
-from orgs.models import Membership, Organization, Person
+from orgs.models import Membership, Notification, Organization, Person
 
 MOST_SLUG_LETTERS = 48
 
@@ -71,6 +73,26 @@ def organizations_of(person: Person) -> tuple[OrganizationRef, ...]:
         .values_list("organization_id", "organization__name", "organization__slug", "role")
     )
     return tuple(OrganizationRef(*row) for row in rows)
+
+
+def organizations_and_unread(person: Person) -> tuple[tuple[OrganizationRef, ...], int]:
+    """The person's organizations by name, and how many news they have not read; one statement.
+
+    Someone in no organization has no row to read the number from, and gets 0.
+    """
+    unread = Notification.objects.filter(person_id=person.pk).unread().order_by()
+    counted = unread.values("person").annotate(number=Count("pk")).values("number")
+    rows = (
+        Membership.objects.filter(person_id=person.pk)
+        .annotate(unread=Subquery(counted))
+        .order_by("organization__name", "organization_id")
+        .values_list(
+            "organization_id", "organization__name", "organization__slug", "role", "unread"
+        )
+    )
+    found = list(rows)
+    number = found[0][4] or 0 if found else 0
+    return tuple(OrganizationRef(*row[:4]) for row in found), number
 
 
 def contacts(organization: Organization) -> tuple[Contact, ...]:

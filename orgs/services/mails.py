@@ -110,7 +110,8 @@ def headline(kind: NewsKind, context: Mapping[str, Any]) -> tuple[str, str]:
 
 def html_of_text(subject: str, text: str) -> str:
     """The portal's look around a text that has no HTML of its own."""
-    context = {"subject": subject, "text": text, "portal_url": settings.PORTAL_URL}
+    words = text.partition("\n--\n")[0].strip()
+    context = {"subject": subject, "text": words, "portal_url": settings.PORTAL_URL}
     return render_to_string(
         "emails/text.html", {**context, "link": "", "to": "", "choices_url": ""}
     )

@@ -12,7 +12,12 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def unread_news(context: dict[str, Any]) -> int:
-    """How many news the reader has not read; asked once for each page."""
+    """How many news the reader has not read.
+
+    An organization's page knows it from its frame; others ask, once for each page.
+    """
+    if "unread_news" in context:
+        return int(context["unread_news"])
     request = context["request"]
     if not isinstance(request.user, Person):
         return 0

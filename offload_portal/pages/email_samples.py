@@ -1,0 +1,122 @@
+"""Every e-mail of the portal as a reader gets it, for `/styleguide/emails/` and its tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from orgs.enums import NewsKind
+from orgs.services.mails import Words, html_of_text, rendered
+
+AT = datetime(2026, 7, 15, 12, 0, 0, tzinfo=UTC)
+TO = "ada@example.com"
+ORGANIZATION = "Acme & Söhne <Engineering>"
+LONG = "Maximiliane-Alexandra von und zu Hohenlohe-Schillingsfürst-Waldenburg-Bartenstein"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One mail; `name` is unique and fits an address."""
+
+    name: str
+    title: str
+    words: Words
+
+
+def _link(path: str) -> str:
+    return settings.PORTAL_URL.rstrip("/") + path
+
+
+def _contexts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
+    """(what is special about it, kind, facts): each kind at least once."""
+    home = {"organization": ORGANIZATION, "person": "Ada", "link": _link("/organizations/acme/")}
+    waiting = {
+        "organization": ORGANIZATION,
+        "licenses": 25,
+        "link": _link("/organizations/acme/access/"),
+    }
+    return [
+        (
+            "",
+            NewsKind.INVITATION,
+            {
+                "organization": ORGANIZATION,
+                "inviter": "Olga Owner",
+                "role": "member",
+                "days": 14,
+                "link": _link("/invitations/a-secret-that-works-once/"),
+            },
+        ),
+        ("", NewsKind.LICENSE_GIVEN, home),
+        ("", NewsKind.LICENSE_QUEUED, {**home, "person": LONG}),
+        ("", NewsKind.LICENSE_LOST, {**home, "waits": False}),
+        (_("and waits again"), NewsKind.LICENSE_LOST, {**home, "waits": True}),
+        ("", NewsKind.LICENSES_WANTED, {**waiting, "count": 1, "names": ["欧阳娜娜"], "more": 0}),
+        (
+            _("many"),
+            NewsKind.LICENSES_WANTED,
+            {**waiting, "count": 12, "names": ["Ada", LONG], "more": 10},
+        ),
+    ]
+
+
+def samples() -> tuple[Sample, ...]:
+    """In the language that is active."""
+    language = get_language() or ""
+    made = []
+    for number, (special, kind, context) in enumerate(_contexts()):
+        title = f"{kind.label}, {special}" if special else str(kind.label)
+        words = rendered(kind, language, TO, context)
+        made.append(Sample(f"{kind.value}-{number}".replace("_", "-"), title, words))
+    return (*made, *_account_samples())
+
+
+ACCOUNT = {
+    "email_confirmation_signup": {
+        "activate_url": "/account/confirm-email/a-secret/",
+        "code": "",
+        "key": "a-secret",
+    },
+    "email_confirmation": {"activate_url": "/account/confirm-email/a-secret/", "code": ""},
+    "password_reset_key": {"password_reset_url": "/account/password/reset/key/a-secret/"},
+    "account_already_exists": {"password_reset_url": "/account/password/reset/"},
+}
+
+
+def _account_samples() -> list[Sample]:
+    """What allauth sends, in our words."""
+    made = []
+    for name, facts in ACCOUNT.items():
+        context = {
+            key: _link(value) if value.startswith("/") else value for key, value in facts.items()
+        }
+        context |= {"email": TO, "portal_url": settings.PORTAL_URL}
+        made.append(Sample(name.replace("_", "-"), _titles()[name], _account_words(name, context)))
+    return made
+
+
+def _titles() -> dict[str, str]:
+    return {
+        "email_confirmation_signup": _("Confirming an address at sign-up"),
+        "email_confirmation": _("Confirming another address"),
+        "password_reset_key": _("A new password"),
+        "account_already_exists": _("Signing up with an address that has an account"),
+    }
+
+
+def _account_words(name: str, context: Mapping[str, Any]) -> Words:
+    prefix = f"account/email/{name}"
+    subject_of = "account/email/email_confirmation" if name.startswith("email_conf") else prefix
+    subject = " ".join(render_to_string(f"{subject_of}_subject.txt", dict(context)).split())
+    source = f"{prefix}_message.txt"
+    if name == "email_confirmation_signup":
+        source = "account/email/email_confirmation_message.txt"
+    text = render_to_string(source, dict(context)).strip() + "\n"
+    if name == "account_already_exists":
+        return Words(subject, text, html_of_text(subject, text))
+    return Words(subject, text, render_to_string(f"{prefix}_message.html", dict(context)))
