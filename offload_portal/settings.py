@@ -24,7 +24,10 @@ DEBUG = env.flag("DEBUG")
 PORT = env.whole_number("PORT", 8000, least=1, most=65_535)
 WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 WEB_WORKERS = env.whole_number("WEB_WORKERS", 1, least=1, most=256)
-WEB_THREADS = env.whole_number("WEB_THREADS", 64, least=1, most=2_048)
+WEB_THREADS = env.whole_number("WEB_THREADS", 1_088, least=2, most=8_192)
+# Clients that wait for a session to change never take the threads that all others need.
+MOST_WAITING = WEB_THREADS - min(64, WEB_THREADS // 2)
+WEB_CONNECTIONS = env.whole_number("WEB_CONNECTIONS", 32, least=2, most=1_000)
 PORTAL_URL = env.address("PORTAL_URL", f"http://localhost:{PORT}", ("https", "http")) or ""
 BEHIND_HTTPS = PORTAL_URL.startswith("https://")
 _own_host = PORTAL_URL.partition("://")[2].partition("/")[0].rpartition(":")[0]
@@ -113,6 +116,7 @@ DATABASE_URL = env.address(
 MIGRATE_DATABASE_URL = env.address("MIGRATE_DATABASE_URL", None, ("postgres", "postgresql"))
 REDIS_URL = env.address("REDIS_URL", None, ("redis", "rediss", "valkey", "unix"))
 
+DATABASE_CONN_MAX_AGE = env.whole_number("DATABASE_CONN_MAX_AGE", 60, least=0)
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL or ""))}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Immediate transactions and WAL: without them writers get "locked" by the hundred thousand.
@@ -122,7 +126,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.whole_number("DATABASE_CONN_MAX_AGE", 60, least=0)
+    DATABASES["default"]["CONN_MAX_AGE"] = DATABASE_CONN_MAX_AGE
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 if REDIS_URL:

@@ -111,13 +111,14 @@ def as_of(facts: Facts, at: int) -> Facts:
 def next_change(facts: Facts, at: int) -> int | None:
     """Find the next instant at which the clock alone may change state, prompt or end.
 
-    For whoever waits for news of a session; None once it has ended.
+    An end that is known to come, such as a trial's, is one. For whoever waits for news of a
+    session; None once it has ended.
     """
     end = end_of(facts)
     if end.at <= at:
         return None
     known = as_of(facts, at)
-    instants = [_clock_end(known).at]
+    instants = [end.at, _clock_end(known).at]
     if known.open is not None:
         idle = becomes_idle(known, known.open).at
         instants.append(idle)

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -64,6 +65,15 @@ class PortalView(APIView):
         self.at = cut_to_second(timezone.now())
         super().initial(request, *args, **kwargs)
         self.query = self._query(request)
+
+    def authenticate_anew(self) -> None:
+        """Ask once more who calls: whoever waited may have lost token or scope meanwhile."""
+        (authentication,) = self.get_authenticators()
+        found = authentication.authenticate(self.request)
+        if found is None:
+            raise NotAuthenticated
+        self.request.user, self.request.auth = found
+        self.check_permissions(self.request)
 
     def _query(self, request: Request) -> dict[str, Any]:
         method = "GET" if request.method == "HEAD" else str(request.method)

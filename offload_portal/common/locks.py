@@ -31,3 +31,9 @@ def lock_alone(organization_id: uuid.UUID) -> None:
 def lock_together(organization_id: uuid.UUID) -> None:
     """Until the transaction ends, nobody meters the organization."""
     _take("pg_advisory_xact_lock_shared", organization_id)
+
+
+def let_go_of_connection() -> None:
+    """For whoever waits: the thread's connection goes back, unless a transaction needs it."""
+    if not connection.in_atomic_block:
+        connection.close()

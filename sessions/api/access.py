@@ -34,10 +34,20 @@ class SessionsAccess(OrganizationView):
         """The session with its facts; 404 for what is unknown or not the caller's to see."""
         session, membership = find_session(self.person, session_id)
         throttling.count_organization(self.request, session.organization_id)
+        self._check_scope(session)
+        return session, membership
+
+    def found_anew(self, session_id: uuid.UUID) -> Session:
+        """The session for a request that was counted already and asks again after waiting."""
+        self.authenticate_anew()
+        session, _membership = find_session(self.person, session_id)
+        self._check_scope(session)
+        return session
+
+    def _check_scope(self, session: Session) -> None:
         own = session.person_id == self.person.pk
         if not own and not self.caller.has_any(self.others_scopes):
             raise insufficient_scope(self.others_scopes)
-        return session, membership
 
     def own(self, session_id: uuid.UUID) -> Session:
         """The caller's own session; 404 for all others'."""

@@ -1,11 +1,9 @@
 """`/sessions`: start, list, look, report, answer, stop."""
 
-import time
 import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -17,6 +15,7 @@ from offload_portal.api.idempotency import idempotent
 from offload_portal.api.pagination import Cursor, Page, page_body, page_of, read_cursor
 from offload_portal.api.renderers import CSVRenderer, JSONRenderer
 from offload_portal.common.csv_cells import csv_response
+from offload_portal.common.locks import let_go_of_connection
 from offload_portal.common.periods import cut_to_second, from_seconds, to_seconds
 from offload_portal.common.refusals import Refusal, problem
 from orgs.enums import Scope
@@ -47,11 +46,13 @@ from sessions.selectors import (
     SessionView,
     ended_in_second,
     session_page,
+    session_view,
     view_by_id,
 )
 from sessions.selectors.insights import insights
 from sessions.services.activity import next_report_seconds
 from sessions.services.starting import StartRequest
+from sessions.waiting import watch
 
 SEE = (Scope.SESSIONS, Scope.ORG_READ, Scope.USAGE_READ)
 OWN = (Scope.SESSIONS,)
@@ -181,25 +182,30 @@ class SessionDetailView(SessionsAccess):
 
     @extend_schema(
         summary="A session",
-        description="`?wait=30&etag=…` holds the answer until its tag is another one.",
+        description=(
+            "`?wait=30&etag=…` holds the answer until its tag is another one. Where as many "
+            "clients wait as the portal can hold, it comes at once: ask again after a pause."
+        ),
         responses=SessionShape,
     )
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
         session, _membership = self.found(session_id)
-        view = self._waited(view_by_id(session.pk, self.at))
+        view = session_view(session, self.at)
+        seconds = self.query.get("wait", 0)
+        if seconds and self.query.get("etag") in (etags.weak(tag_of(view)), _strong(view)):
+            view = self._waited(view, seconds)
         return self.tagged(session_json(view), tag_of(view))
 
-    def _waited(self, view: SessionView) -> SessionView:
-        """Look each second, without holding a connection, until the tag changes or time is up."""
-        known = self.query.get("etag")
-        for _second in range(self.query.get("wait", 0)):
-            if known not in (etags.weak(tag_of(view)), _strong(view)):
-                break
-            if not connection.in_atomic_block:
-                connection.close()
-            time.sleep(1)
-            view = view_by_id(view.id, cut_to_second(timezone.now()))
-        return view
+    def _waited(self, view: SessionView, seconds: int) -> SessionView:
+        """After waiting without a connection: what a request that comes now would be answered."""
+        let_go_of_connection()
+        if not watch.wait(view.id, view.version, seconds):
+            return view
+        with watch.reading:
+            self.at = cut_to_second(timezone.now())
+            fresh = session_view(self.found_anew(view.id), self.at)
+            let_go_of_connection()
+        return fresh
 
 
 def _strong(view: SessionView) -> str:

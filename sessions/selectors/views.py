@@ -11,6 +11,7 @@ from offload_portal.common.periods import from_seconds, to_seconds
 from sessions import clock
 from sessions.models import ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.selectors.versions import version_of
 from usage.selectors import SourceUse, uses_of_sessions
 
 NO_USE: Mapping[str, SourceUse] = {}
@@ -170,7 +171,7 @@ def view_of(session: Session, at: datetime, beside: Beside) -> SessionView:
         keep_alive=_kept(session, moment, at),
         notices=(),
         policy_version=session.policy_version,
-        version=_version(session, moment),
+        version=version_of(session, moment),
         as_of=at,
         failure=session.failure,
     )
@@ -187,9 +188,3 @@ def _kept(session: Session, moment: clock.Moment, at: datetime) -> KeepAlive | N
     if until is None or until <= at or moment.state != clock.State.ACTIVE:
         return None
     return KeepAlive(session.pulse.kept_label, until)
-
-
-def _version(session: Session, moment: clock.Moment) -> str:
-    """Changes with the facts and with what the clock makes of them, not with what ticks."""
-    prompt = moment.prompt.due_at if moment.prompt else ""
-    return f"{session.version}.{session.pulse.sequence}.{moment.state}.{prompt}"

@@ -1,7 +1,5 @@
 """What each resource says, beside its errors: tags, waiting, accounts, billing, documents."""
 
-from urllib.parse import quote
-
 import pytest
 import yaml
 from django.conf import settings as django_settings
@@ -58,33 +56,6 @@ def test_other_resources_have_tags_too(api, member, organization, clock, path):
     clock.shift(100)
     assert caller.get(address, **{"If-None-Match": f'"other", {tag}'}).status_code == 304
     assert caller.get(address, **{"If-None-Match": '"other"'}).status_code == 200
-
-
-def test_waiting_ends_when_something_changes_or_time_is_up(
-    api, member, organization, clock, monkeypatch
-):
-    caller = api(member)
-    session = caller.post("sessions", {"organization": organization.slug}).json()
-    path = f"sessions/{session['id']}"
-    tag = caller.get(path).headers["ETag"]
-    slept = []
-
-    def sleep(seconds):
-        slept.append(seconds)
-        clock.shift(seconds)
-        if len(slept) == 3:
-            api(member).post(f"{path}/stop")
-
-    monkeypatch.setattr("time.sleep", sleep)
-
-    answer = caller.get(f"{path}?wait=30&etag={quote(tag)}")
-    assert answer.json()["state"] == "ended"
-    assert len(slept) == 3
-    caller.get(f"{path}?wait=2&etag={quote(answer.headers['ETag'])}")
-    assert len(slept) == 5
-    caller.get(f"{path}?wait=30&etag=other")
-    assert len(slept) == 5
-    assert caller.get(f"{path}?wait=61").status_code == 400
 
 
 def test_accounts_say_where_one_can_start(api, member, colleague, organization, at):

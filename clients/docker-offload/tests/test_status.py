@@ -109,6 +109,15 @@ def test_watching_ends_with_the_session_and_restores_docker(machine, portal):
     assert not machine.store.record.exists()
 
 
+def test_a_portal_that_holds_as_many_as_it_can_is_not_asked_without_a_pause(machine, portal):
+    machine("start")
+    ends(portal, 6)
+    before = len(machine.clock.waits)
+    assert machine("status", "--watch").code == 0
+    # Each look at an unchanged session was answered at once here.
+    assert machine.clock.waits[before:].count(5) >= 3
+
+
 def test_watching_as_json_is_a_line_for_each_change(machine, portal):
     machine("start")
     ends(portal, 4)

@@ -24,12 +24,15 @@ CELERY = (sys.executable, "-W", NO_ROOT_WARNING, "-m", "celery")
 
 def web_command() -> list[str]:
     """Granian over WSGI: `WEB_WORKERS` processes with up to `WEB_THREADS` threads each."""
+    # Connections that are open but ask nothing count as well.
+    most_open = max(1_024, 4 * settings.WEB_THREADS)
     return [
         sys.executable, "-m", "granian", WEB_APPLICATION,
         "--interface", "wsgi", "--no-ws", "--log-level", "error",
         "--host", settings.WEB_HOST, "--port", str(settings.PORT),
         "--workers", str(settings.WEB_WORKERS),
         "--blocking-threads", str(settings.WEB_THREADS),
+        "--backlog", str(most_open), "--backpressure", str(most_open),
         "--respawn-failed-workers", "--workers-kill-timeout", "5",
     ]  # fmt: skip
 

@@ -16,6 +16,8 @@ PATIENCE = 20.0
 TIMEOUT = 20.0
 ENGINE_TIMEOUT = 8.0
 PASSING = frozenset({429, 502, 503, 504})
+# Seconds until the next question to a portal that can't hold it.
+BUSY_PAUSE = 5
 # 503 of this code is an answer: the one who starts waits in the queue.
 ANSWERS = frozenset({"engine_unavailable"})
 IN_USE = "idempotency_key_in_use"
@@ -47,11 +49,18 @@ class Portal:
     def session(
         self, session_id: str, *, wait: int = 0, etag: str = "", patience: float = PATIENCE
     ) -> tuple[dict[str, Any], str]:
-        """The session and its tag; given one, the answer comes once it changes or after `wait`."""
+        """The session and its tag; given one, the answer comes once it changes or after `wait`.
+
+        A portal that holds as many as it can answers at once; then the pause is made here.
+        """
         query = {"wait": str(wait), "etag": etag} if wait and etag else {}
         path = f"sessions/{session_id}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        begun = self.clock.seconds()
         answer = self._call("GET", path, timeout=TIMEOUT + wait, patience=patience)
-        return _object(answer), str(answer.headers.get("ETag", ""))
+        tag = str(answer.headers.get("ETag", ""))
+        if query and tag == etag and self.clock.seconds() - begun < 1:
+            self.clock.sleep(min(wait, BUSY_PAUSE))
+        return _object(answer), tag
 
     def running_sessions(self, organization: str = "") -> list[dict[str, Any]]:
         query = [("user", "me"), *(("state", name) for name in ("starting", "idle", "active"))]
