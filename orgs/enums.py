@@ -66,12 +66,13 @@ class NewsKind(models.TextChoices):
     LICENSE_QUEUED = "license_queued", _("You wait for a license")
     LICENSE_LOST = "license_lost", _("You lose access")
     LICENSES_WANTED = "licenses_wanted", _("Members wait for a license")
+    INVITATION_ACCEPTED = "invitation_accepted", _("Somebody accepts your invitation")
 
 
 # These come by e-mail whatever a person chose: without them nobody could get in, or stay safe.
 ALWAYS_BY_MAIL = frozenset({NewsKind.ACCOUNT, NewsKind.INVITATION})
 # These are for owners; others have nothing to choose there.
-FOR_OWNERS = frozenset({NewsKind.LICENSES_WANTED})
+FOR_OWNERS = frozenset({NewsKind.LICENSES_WANTED, NewsKind.INVITATION_ACCEPTED})
 
 
 class MailState(models.TextChoices):
@@ -79,6 +80,27 @@ class MailState(models.TextChoices):
     SENDING = "sending", _("Being sent")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Not sent")
+
+
+class MemberAct(models.TextChoices):
+    """What an owner may do with many members at once."""
+
+    ROLE = "role", _("Change the role")
+    GRANT = "grant", _("Give access")
+    TAKE = "take", _("Take access away")
+    TEAM_ADD = "team_add", _("Add to a team")
+    TEAM_REMOVE = "team_remove", _("Take out of a team")
+    REMOVE = "remove", _("Remove from the organization")
+
+
+class BulkKind(models.TextChoices):
+    """What was done to many members in one step."""
+
+    ROLE = "role", _("Role changed")
+    GRANT = "grant", _("Access granted")
+    TAKE = "take", _("Access taken away")
+    TEAM_ADD = "team_add", _("Added to a team")
+    TEAM_REMOVE = "team_remove", _("Taken out of a team")
 
 
 class Event(models.TextChoices):
@@ -90,11 +112,18 @@ class Event(models.TextChoices):
     MEMBER_JOINED = "member.joined", _("Member joined")
     MEMBER_ROLE_CHANGED = "member.role_changed", _("Member's role changed")
     MEMBER_REMOVED = "member.removed", _("Member removed")
+    TEAM_CREATED = "team.created", _("Team created")
+    TEAM_RENAMED = "team.renamed", _("Team renamed")
+    TEAM_DELETED = "team.deleted", _("Team deleted")
+    TEAM_MEMBER_ADDED = "team.member_added", _("Member added to a team")
+    TEAM_MEMBER_REMOVED = "team.member_removed", _("Member removed from a team")
     INVITATION_SENT = "invitation.sent", _("Invitation sent")
     INVITATION_RESENT = "invitation.resent", _("Invitation sent again")
     INVITATION_REVOKED = "invitation.revoked", _("Invitation revoked")
     ACCESS_GRANTED = "access.granted", _("Access granted")
     ACCESS_REVOKED = "access.revoked", _("Access revoked")
+    ACCESS_EXPIRED = "access.expired", _("Access expired")
+    BULK_UNDONE = "bulk.undone", _("Change of many members undone")
     LICENSE_GIVEN = "license.given", _("License given")
     LICENSE_QUEUED = "license.queued", _("License queued")
     LICENSE_LOST = "license.lost", _("License lost")

@@ -12,6 +12,7 @@ from offload_portal.common.refusals import Refusal
 from orgs.enums import EngineSizeName, OffloadSwitch, Role
 from orgs.models import Person
 from orgs.selectors import PolicyTerms
+from orgs.selectors.addresses import MOST_FILE_BYTES, addresses_in_file, split_addresses
 from orgs.services import PolicyChange
 from orgs.services.checking import clean_name
 from orgs.zones import zone_names
@@ -107,6 +108,7 @@ class InviteForm(forms.Form):
     emails = forms.CharField(
         label=_("E-mail addresses"),
         max_length=MOST_PASTED,
+        required=False,
         help_text=_(
             "Up to 1,000, separated by commas, semicolons, spaces or new lines; or CSV with a "
             "header row that has “email”."
@@ -120,7 +122,35 @@ class InviteForm(forms.Form):
             }
         ),
     )
+    file = forms.FileField(
+        label=_("Or a CSV file"),
+        required=False,
+        help_text=_("With a header row that has “email”, up to 1,000 rows."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+    )
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.MEMBER)
+    team = forms.ChoiceField(label=_("Team"), required=False)
+    with_license = forms.BooleanField(
+        label=_("Give them a license when they accept"),
+        required=False,
+        help_text=_(
+            "It is not reserved. Where none is left when they accept, they wait in the queue; "
+            "you and they are told."
+        ),
+    )
+
+    def __init__(self, *args: Any, teams: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["team"]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [("", _("No team")), *teams]
+
+    def addresses(self) -> tuple[str, ...]:
+        """Those of the file where there is one, else those that were typed; refuses odd files."""
+        file = self.cleaned_data["file"]
+        if file is None:
+            return split_addresses(self.cleaned_data["emails"])
+        return addresses_in_file(file.read(MOST_FILE_BYTES + 1))
 
 
 class PolicyForm(forms.Form):

@@ -4,7 +4,8 @@ Pairs over frozen dataclasses: `check_can_x` raises the sentence, `can_x` answer
 the same rule. They never query.
 """
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 NOT_AN_OWNER = "not_an_owner"
 LAST_OWNER = "last_owner"
+OWN_MEMBERSHIP = "own_membership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,13 @@ def check_keeps_an_owner(departure: Departure) -> None:
     if departure.role == Role.OWNER and departure.owners <= 1:
         sentence = _("An organization keeps at least one owner. Make someone else an owner first.")
         raise Refusal(LAST_OWNER, sentence, 409)
+
+
+def check_not_oneself(viewer_id: uuid.UUID | None, leaving: Collection[uuid.UUID]) -> None:
+    """Who removes many is not among them: leaving is an act of its own."""
+    if viewer_id in leaving:
+        sentence = _("You are among them. Leave on your own page instead.")
+        raise Refusal(OWN_MEMBERSHIP, sentence, 409)
 
 
 def _allows(check: Callable[[T], None], about: T) -> bool:

@@ -62,6 +62,17 @@ def _contexts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
             NewsKind.LICENSES_WANTED,
             {**waiting, "count": 12, "names": ["Ada", LONG], "more": 10},
         ),
+        *_accepted(home),
+    ]
+
+
+def _accepted(home: Mapping[str, Any]) -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
+    facts = {**home, "role": "member", "wanted": True, "state": "held", "place": None}
+    kind = NewsKind.INVITATION_ACCEPTED
+    return [
+        (_("with a license"), kind, facts),
+        (_("who waits for one"), kind, {**facts, "person": LONG, "state": "queued", "place": 3}),
+        (_("without one"), kind, {**facts, "wanted": False, "state": "none"}),
     ]
 
 

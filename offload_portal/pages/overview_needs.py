@@ -112,7 +112,7 @@ def _of_people(
             steps.open_invitations,
         ) % {"count": steps.open_invitations}
         text = _("You can send them again, or take them back.")
-        members = _to(frame, "orgs:members")
+        members = _to(frame, "pages:members")
         found.append(Need("notice", title, text, members, _("See invitations")))
     return found
 

@@ -67,7 +67,7 @@ class PolicyView(OrganizationView):
         return self.tagged(PolicyShape(policy_terms(self.place(slug).organization)).data)
 
 
-MEMBER_ORDER = ("person__name", "person__email", "id")
+MEMBER_ORDER = ("sort_name", "id")
 
 
 class MembersView(OrganizationView):

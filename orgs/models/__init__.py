@@ -1,5 +1,6 @@
 from orgs.models.access import AccessLoss, License, LicenseGrant, Policy
 from orgs.models.audit import AuditCheck, AuditEntry, AuditSeal, AuditText
+from orgs.models.bulk import BulkChange
 from orgs.models.mail import DeclinedMail, Notification, OutgoingMail
 from orgs.models.organizations import Invitation, Membership, Organization, Team, TeamMember
 from orgs.models.people import Person
@@ -11,6 +12,7 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "AuditText",
+    "BulkChange",
     "DeclinedMail",
     "Invitation",
     "License",

@@ -1,5 +1,6 @@
 """Licenses, grants and policies (product.md rules 4 to 6)."""
 
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
@@ -13,7 +14,10 @@ from orgs.models.organizations import Organization, Team
 
 
 class LicenseGrant(models.Model):
-    """Why a member has a license: a grant to all members, to a team, or to the person."""
+    """Why a member has a license: a grant to all members, to a team, or to the person.
+
+    It holds before `until`, at which it has ended; empty: it has no end.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="license_grants")
@@ -52,6 +56,16 @@ class LicenseGrant(models.Model):
                 name="license_grant_person_once",
                 violation_error_message=_("This member is selected already."),
             ),
+            models.CheckConstraint(
+                condition=Q(until=None) | Q(until__gt=models.F("granted_at")),
+                name="license_grant_ends_after_its_start",
+                violation_error_message=_("A grant ends after it begins."),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["until"], condition=Q(until__isnull=False), name="license_grant_ends"
+            )
         ]
 
     def __str__(self) -> str:
@@ -78,6 +92,8 @@ class License(models.Model):
     state = models.CharField(max_length=8, choices=LicenseState.choices)
     granted_at = models.DateTimeField()
     held_since = models.DateTimeField(null=True, blank=True)
+    # When the last of the grants that give it ends; empty where one of them has no end.
+    ends_at = models.DateTimeField(null=True, blank=True)
 
     objects = LicenseQuerySet.as_manager()
 
@@ -95,6 +111,10 @@ class License(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} in {self.organization_id}: {self.state}"
+
+    def holds(self, at: datetime) -> bool:
+        """Whether a grant still gives it at the instant, written down or not (rule 5)."""
+        return self.ends_at is None or at < self.ends_at
 
 
 class AccessLoss(models.Model):

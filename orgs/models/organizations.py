@@ -142,6 +142,9 @@ class Invitation(models.Model):
     accepted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
+    # Chosen by the inviter, given when it is accepted; a license is not reserved until then.
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+")
+    with_license = models.BooleanField(default=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     objects = InvitationQuerySet.as_manager()

@@ -34,6 +34,7 @@ from orgs.selectors.members import (
     MemberRow,
     first_steps,
     member_rows,
+    members_by_address,
     members_matching,
 )
 from orgs.selectors.places import (
@@ -47,6 +48,17 @@ from orgs.selectors.places import (
     viewer_of,
 )
 from orgs.selectors.policies import PolicyTerms, policy_terms
+from orgs.selectors.teams import (
+    GainPreview,
+    TeamRow,
+    find_team,
+    members_of_team,
+    team_names,
+    team_rows,
+    teams_in,
+    teams_of,
+    who_gains,
+)
 
 __all__ = [
     "AccessOverview",
@@ -55,6 +67,7 @@ __all__ = [
     "AuditRow",
     "Contact",
     "FirstSteps",
+    "GainPreview",
     "Grant",
     "Loss",
     "LossPreview",
@@ -67,6 +80,7 @@ __all__ = [
     "Pool",
     "QueuePlace",
     "Standing",
+    "TeamRow",
     "Viewer",
     "access_overview",
     "audit_actors",
@@ -76,17 +90,25 @@ __all__ = [
     "audit_rows",
     "contacts",
     "find_organization",
+    "find_team",
     "first_loss",
     "first_steps",
     "grants_by_person",
     "losses",
     "member_rows",
+    "members_by_address",
     "members_matching",
+    "members_of_team",
     "organizations_of",
     "policy_terms",
     "pool_of",
     "queue",
     "standing",
+    "team_names",
+    "team_rows",
+    "teams_in",
+    "teams_of",
     "viewer_of",
+    "who_gains",
     "who_loses",
 ]

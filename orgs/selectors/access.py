@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,11 +22,15 @@ from orgs.models import (
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One reason to have a license: the kind, the team's name or "", and since when it counts."""
+    """One reason to have a license: the kind, the team's name or "", since when it counts.
+
+    It has ended at `until`; None: it has no end.
+    """
 
     kind: str
     name: str
     since: datetime
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,15 @@ class Standing:
     """A person's role, license and grants in an organization at an instant.
 
     `role` is None for someone outside; `license_state` is `held`, `queued` or `none`; `grants`
-    are `all`, `team:NAME` and `person`; `queue_place` counts from 1.
+    are `all`, `team:NAME` and `person`; `queue_place` counts from 1. `ends_at` is when the last
+    of the grants ends, None where one has no end.
     """
 
     role: str | None
     license_state: str
     grants: tuple[str, ...]
     queue_place: int | None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +116,14 @@ def reference(person: Person) -> PersonRef:
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """Grants that are thought away: of all members, of teams, of persons."""
+    """Grants that are thought away: of all members, of teams, of persons, of who leaves."""
 
     all_members: bool = False
     team_ids: frozenset[uuid.UUID] = frozenset()
     person_ids: frozenset[uuid.UUID] = frozenset()
     left_ids: frozenset[uuid.UUID] = frozenset()
+    # Who is thought out of which team.
+    team_members: frozenset[tuple[uuid.UUID, uuid.UUID]] = frozenset()
 
     def hides(self, grant: LicenseGrant) -> bool:
         if grant.kind == GrantKind.ALL:
@@ -139,28 +147,32 @@ def grants_by_person(
 
     A grant to all or to a team counts for a person from the later of the grant and the joining.
     """
-    live = [grant for grant in _live_grants(organization, at) if not without.hides(grant)]
+    live = [grant for grant in _live_grants(organization, at, persons) if not without.hides(grant)]
     members = _joined(organization, persons)
     found: dict[uuid.UUID, list[Grant]] = defaultdict(list)
     for grant in live:
         if grant.kind == GrantKind.ALL:
             for person, joined in members.items():
-                found[person].append(Grant(grant.kind, "", max(grant.granted_at, joined)))
+                since = max(grant.granted_at, joined)
+                found[person].append(Grant(grant.kind, "", since, grant.until))
         elif grant.kind == GrantKind.PERSON and grant.person_id in members:
-            found[grant.person_id].append(Grant(grant.kind, "", grant.granted_at))
-    _add_teams(found, [grant for grant in live if grant.kind == GrantKind.TEAM], members)
+            found[grant.person_id].append(Grant(grant.kind, "", grant.granted_at, grant.until))
+    teams = [grant for grant in live if grant.kind == GrantKind.TEAM]
+    _add_teams(found, teams, members, without)
     return {
         person: tuple(grants) for person, grants in found.items() if person not in without.left_ids
     }
 
 
-def _live_grants(organization: Organization, at: datetime) -> list[LicenseGrant]:
-    return list(
-        LicenseGrant.objects.filter(organization=organization)
-        .filter(Q(until=None) | Q(until__gt=at))
-        .select_related("team")
-        .order_by("granted_at", "id")
-    )
+def _live_grants(
+    organization: Organization, at: datetime, persons: Collection[uuid.UUID] | None
+) -> list[LicenseGrant]:
+    """Those that may concern the persons: others' own grants are left in the database."""
+    rows = LicenseGrant.objects.filter(organization=organization)
+    rows = rows.filter(Q(until=None) | Q(until__gt=at))
+    if persons is not None:
+        rows = rows.filter(~Q(kind=GrantKind.PERSON) | Q(person_id__in=persons))
+    return list(rows.select_related("team").order_by("granted_at", "id"))
 
 
 def _joined(
@@ -176,21 +188,37 @@ def _add_teams(
     found: dict[uuid.UUID, list[Grant]],
     grants: list[LicenseGrant],
     members: Mapping[uuid.UUID, datetime],
+    without: Without,
 ) -> None:
-    if not grants:
+    if not grants or not members:
         return
     by_team = {grant.team_id: grant for grant in grants if grant.team_id}
-    rows = TeamMember.objects.filter(team_id__in=by_team).order_by("joined_at", "id")
-    for row in rows:
+    rows = TeamMember.objects.filter(team_id__in=by_team, person_id__in=members)
+    for row in rows.order_by("joined_at", "id"):
         grant = by_team[row.team_id]
-        if row.person_id in members and grant.team is not None:
-            since = max(grant.granted_at, row.joined_at, members[row.person_id])
-            found[row.person_id].append(Grant(grant.kind, grant.team.name, since))
+        if grant.team is None or (row.team_id, row.person_id) in without.team_members:
+            continue
+        since = max(grant.granted_at, row.joined_at, members[row.person_id])
+        found[row.person_id].append(Grant(grant.kind, grant.team.name, since, grant.until))
 
 
-def entitlements(grants: Grants) -> dict[uuid.UUID, datetime]:
-    """Since when each person is entitled: the earliest of their grants, the order of the queue."""
-    return {person: min(grant.since for grant in all_) for person, all_ in grants.items()}
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """What a person's grants come to: `since` is their place in the queue, `until` their end."""
+
+    since: datetime
+    until: datetime | None
+
+
+def entitlements(grants: Grants) -> dict[uuid.UUID, Entitlement]:
+    """From the earliest of each person's grants to the last end; no end where one has none."""
+    return {person: _entitlement(all_) for person, all_ in grants.items()}
+
+
+def _entitlement(grants: Sequence[Grant]) -> Entitlement:
+    ends = [grant.until for grant in grants if grant.until is not None]
+    until = max(ends) if len(ends) == len(grants) else None
+    return Entitlement(min(grant.since for grant in grants), until)
 
 
 def grant_words(grants: Iterable[Grant]) -> tuple[str, ...]:
@@ -212,9 +240,9 @@ def standing(organization: Organization, person: Person, at: datetime) -> Standi
         return Standing(None, "none", (), None)
     own = License.objects.filter(organization=organization, person_id=person.pk).first()
     grants = grants_by_person(organization, at, [person.pk]).get(person.pk, ())
-    if own is None:
+    if own is None or not own.holds(at):
         return Standing(role, "none", grant_words(grants), None)
-    return Standing(role, own.state, grant_words(grants), _place(own))
+    return Standing(role, own.state, grant_words(grants), _place(own), own.ends_at)
 
 
 def _place(own: License) -> int | None:
@@ -264,10 +292,21 @@ def who_loses(
     person_ids: Collection[uuid.UUID] = (),
     team_ids: Collection[uuid.UUID] = (),
     leaving: Collection[uuid.UUID] = (),
+    leaving_team: tuple[uuid.UUID, Collection[uuid.UUID]] | None = None,
 ) -> LossPreview:
-    """What taking these grants away (or these members leaving) would do; changes nothing."""
-    without = Without(all_members, frozenset(team_ids), frozenset(person_ids), frozenset(leaving))
-    concerned = None if all_members or team_ids else {*person_ids, *leaving}
+    """What taking these grants away (or these members leaving) would do; changes nothing.
+
+    `leaving_team` is a team and those who would leave it.
+    """
+    team, out = leaving_team or (None, ())
+    without = Without(
+        all_members,
+        frozenset(team_ids),
+        frozenset(person_ids),
+        frozenset(leaving),
+        frozenset((team, person) for person in out if team),
+    )
+    concerned = None if all_members or team_ids else {*person_ids, *leaving, *out}
     after = grants_by_person(organization, at, concerned, without)
     rows = License.objects.filter(organization=organization).select_related("person")
     if concerned is not None:

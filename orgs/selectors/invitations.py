@@ -1,25 +1,21 @@
 """Invitations: what was typed, what it would do, what a link leads to (product.md rule 3)."""
 
-import csv
 import hashlib
-import re
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from offload_portal.common.refusals import Refusal
 from orgs.models import Invitation, Membership, Organization
+from orgs.selectors.addresses import is_address, plain_domain, tidy
 
 MOST_AT_ONCE = 1_000
-MOST_ADDRESS_LETTERS = 254
-_SEPARATORS = re.compile(r"[,;\s]+")
 
 
 class Mark(StrEnum):
@@ -38,6 +34,11 @@ class ReviewLine:
 
     email: str
     mark: Mark
+
+    @property
+    def plain_domain(self) -> str:
+        """Its domain in ASCII where it has other letters: a look-alike shows itself."""
+        return plain_domain(self.email)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class InvitationRow:
     expires_at: datetime
     expired: bool
     invited_by: str
+    team: str
+    with_license: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +85,13 @@ class InvitationOffer:
     invited_by: str
     expires_at: datetime
     state: str
+    team: str = ""
+    with_license: bool = False
 
 
 def digest_of(token: str) -> str:
     """What is kept of a link's secret."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
-
-
-def split_addresses(text: str) -> tuple[str, ...]:
-    """The addresses of a pasted list, or of CSV whose header row has `email`."""
-    lines = text.lstrip("\ufeff").strip().splitlines()
-    header = [cell.strip().lower() for cell in _cells(lines[0])] if lines else []
-    if "email" in header:
-        column = header.index("email")
-        rows = [_cells(line) for line in lines[1:]]
-        found = [row[column].strip() for row in rows if len(row) > column]
-        return tuple(cell for cell in found if cell)
-    return tuple(part for part in _SEPARATORS.split(text) if part)
-
-
-def _cells(line: str) -> list[str]:
-    delimiter = ";" if ";" in line and "," not in line else ","
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        return []
 
 
 def check_how_many(addresses: Sequence[str]) -> None:
@@ -127,7 +112,7 @@ def review_invitations(
 ) -> Review:
     """What inviting these addresses would do. Two statements, whatever their number."""
     check_how_many(addresses)
-    emails = [address.strip().lower() for address in addresses]
+    emails = [tidy(address) for address in addresses]
     members = _member_addresses(organization, emails)
     invited = set(
         Invitation.objects.open()
@@ -148,7 +133,7 @@ def _member_addresses(organization: Organization, emails: Sequence[str]) -> set[
 
 
 def _mark(email: str, seen: set[str], members: set[str], invited: set[str]) -> Mark:
-    if not _is_address(email):
+    if not is_address(email):
         return Mark.INVALID
     if email in seen:
         return Mark.DUPLICATE
@@ -157,19 +142,23 @@ def _mark(email: str, seen: set[str], members: set[str], invited: set[str]) -> M
     return Mark.INVITED if email in invited else Mark.NEW
 
 
-def _is_address(text: str) -> bool:
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return len(text) <= MOST_ADDRESS_LETTERS
-
-
-def open_invitations(
-    organization: Organization, at: datetime, most: int = 200
-) -> tuple[InvitationRow, ...]:
-    """Open ones, newest first, those that expired among them; at most `most`."""
+def invitations_matching(
+    organization: Organization, at: datetime, *, search: str = "", expired: bool | None = None
+) -> QuerySet[Invitation]:
+    """Open ones, those that expired among them; page them by INVITATION_ORDER."""
     rows = Invitation.objects.open().filter(organization=organization)
+    if search:
+        rows = rows.filter(email__icontains=search)
+    if expired is not None:
+        rows = rows.filter(expires_at__lte=at) if expired else rows.filter(expires_at__gt=at)
+    return rows.select_related("invited_by", "team")
+
+
+INVITATION_ORDER = ("-created_at", "id")
+
+
+def invitation_rows(invitations: Iterable[Invitation], at: datetime) -> tuple[InvitationRow, ...]:
+    """The rows of one page of `invitations_matching`."""
     return tuple(
         InvitationRow(
             id=row.pk,
@@ -179,8 +168,10 @@ def open_invitations(
             expires_at=row.expires_at,
             expired=row.is_expired(at),
             invited_by=row.invited_by.shown_name if row.invited_by else "",
+            team=row.team.name if row.team else "",
+            with_license=row.with_license,
         )
-        for row in rows.select_related("invited_by")[:most]
+        for row in invitations
     )
 
 
@@ -188,7 +179,7 @@ def offer_of(token: str, at: datetime) -> InvitationOffer | None:
     """What the link offers at the instant; None where no invitation has it."""
     row = (
         Invitation.objects.filter(token_digest=digest_of(token))
-        .select_related("organization", "invited_by")
+        .select_related("organization", "invited_by", "team")
         .first()
     )
     if row is None:
@@ -201,6 +192,8 @@ def offer_of(token: str, at: datetime) -> InvitationOffer | None:
         invited_by=row.invited_by.shown_name if row.invited_by else "",
         expires_at=row.expires_at,
         state=_state(row, at),
+        team=row.team.name if row.team else "",
+        with_license=row.with_license,
     )
 
 

@@ -123,11 +123,14 @@ def _standings(
     standings = {}
     for row in memberships:
         license_ = own.get(row.organization_id)
+        if license_ is not None and not license_.holds(at):
+            license_ = None
         standings[row.organization_id] = Standing(
             role=row.role,
             license_state=license_.state if license_ else "none",
             grants=tuple(words.get(row.organization_id, ())),
             queue_place=places.get(license_.pk) if license_ else None,
+            ends_at=license_.ends_at if license_ else None,
         )
     return standings
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
 
 from orgs.enums import LicenseState
-from orgs.models import License, Membership, Organization
+from orgs.models import License, Membership, Organization, TeamMember
 from orgs.selectors.access import PersonRef, grant_words, grants_by_person, reference
+from orgs.selectors.teams import teams_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +25,25 @@ class MemberFilter:
     role: str = ""
     access: str = ""
     person_id: uuid.UUID | None = None
+    team_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """One member. `license_state` is `held`, `queued` or `none`; grants as the API says them."""
+    """One member. `license_state` is `held`, `queued` or `none`; grants as the API says them.
+
+    `teams` are (identifier, name). `last_session_at` is what the asker put beside the membership
+    (`sessions.selectors.members`); None where there was no session, or nobody asked.
+    """
 
     person: PersonRef
     role: str
     joined_at: datetime
     license_state: str
     grants: tuple[str, ...]
+    teams: tuple[tuple[uuid.UUID, str], ...] = ()
+    last_sign_in_at: datetime | None = None
+    last_session_at: datetime | None = None
 
 
 EVERYONE = MemberFilter()
@@ -42,16 +52,30 @@ EVERYONE = MemberFilter()
 def members_matching(
     organization: Organization, wanted: MemberFilter = EVERYONE
 ) -> QuerySet[Membership]:
-    """Memberships with `license_state` beside them, by name; page them, then `member_rows`."""
+    """Memberships with `license_state` and `sort_name` beside them, by name or address.
+
+    Page them by (sort_name, id), then `member_rows`.
+    """
     licenses = License.objects.filter(
         organization_id=OuterRef("organization_id"), person_id=OuterRef("person_id")
     )
     rows = (
         Membership.objects.filter(organization=organization)
-        .annotate(license_state=Subquery(licenses.order_by("id").values("state")[:1]))
+        .annotate(
+            license_state=Subquery(licenses.order_by("id").values("state")[:1]),
+            sort_name=Lower(
+                Coalesce(
+                    NullIf("person__name", Value("")), "person__email", output_field=CharField()
+                )
+            ),
+        )
         .select_related("person")
-        .order_by("person__name", "person__email", "id")
+        .order_by("sort_name", "id")
     )
+    if wanted.team_id is not None:
+        rows = rows.filter(
+            Exists(TeamMember.objects.filter(team=wanted.team_id, person=OuterRef("person_id")))
+        )
     if wanted.person_id is not None:
         rows = rows.filter(person_id=wanted.person_id)
     if wanted.search:
@@ -73,6 +97,7 @@ def member_rows(
     """The rows of one page of `members_matching`, with every grant of each."""
     persons = [row.person_id for row in memberships]
     grants = grants_by_person(organization, at, persons)
+    teams = teams_of(organization, persons)
     return tuple(
         MemberRow(
             person=reference(row.person),
@@ -80,6 +105,9 @@ def member_rows(
             joined_at=row.joined_at,
             license_state=getattr(row, "license_state", None) or "none",
             grants=grant_words(grants.get(row.person_id, ())),
+            teams=teams.get(row.person_id, ()),
+            last_sign_in_at=row.person.last_login,
+            last_session_at=getattr(row, "last_session_at", None),
         )
         for row in memberships
     )
@@ -114,3 +142,13 @@ def first_steps(organization: Organization) -> FirstSteps:
 
 
 LICENSE_STATES = (*LicenseState.values, "none")
+
+
+def members_by_address(
+    organization: Organization, addresses: Sequence[str]
+) -> tuple[list[uuid.UUID], list[str]]:
+    """The members who have the addresses, and the addresses that nobody here has."""
+    emails = list(dict.fromkeys(address.strip().lower() for address in addresses))
+    rows = Membership.objects.for_organization(organization).filter(person__email__in=emails)
+    found = dict(rows.values_list("person__email", "person_id"))
+    return [*found.values()], [email for email in emails if email not in found]

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,15 +15,24 @@ from django.utils.translation import gettext as _
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import Refusal, not_found
 from orgs.enums import Event, NewsKind, Role
-from orgs.models import Invitation, Membership, Organization, Person
+from orgs.models import Invitation, Membership, Organization, Person, Team
 from orgs.policies import check_can_change_people
-from orgs.selectors.invitations import ReviewLine, digest_of, review_invitations
+from orgs.selectors.invitations import (
+    ReviewLine,
+    check_how_many,
+    digest_of,
+    review_invitations,
+)
 from orgs.services import audit
+from orgs.services.access import grant_chosen
 from orgs.services.checking import invalid
+from orgs.services.expiry import lock_at
 from orgs.services.locking import lock, viewer
 from orgs.services.mails import portal_link, sealed_letter
 from orgs.services.members import add_member
+from orgs.services.notices import tell_inviter
 from orgs.services.outbox import Letter, post
+from orgs.services.teams import put_in, team_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +58,25 @@ def invite(
     organization: Organization,
     emails: Sequence[str],
     role: str = Role.MEMBER,
+    team_id: uuid.UUID | None = None,
+    with_license: bool = False,
 ) -> Invited:
-    """Invite 1 to 1,000 addresses; those that are invalid, double, in or invited are skipped."""
+    """Invite 1 to 1,000 addresses; those that are invalid, double, in or invited are skipped.
+
+    A license is not reserved: it is given at acceptance, or waited for, and both are told.
+    """
     if role not in Role.values:
         raise invalid("role", _("Choose owner, editor or member."))
     with transaction.atomic():
         row = lock(organization.pk)
         check_can_change_people(viewer(actor, row))
+        offer = Offer(role, team_of(row, team_id) if team_id else None, with_license)
         review = review_invitations(row, emails, at)
         # Expired ones make room for the new link.
         Invitation.objects.open().filter(
             organization=row, email__in=review.new, expires_at__lte=at
         ).update(revoked_at=at)
-        sent = [_new(actor, at, row, email, role) for email in review.new]
+        sent = [_new(actor, at, row, email, offer) for email in review.new]
         Invitation.objects.bulk_create(each.invitation for each in sent)
         audit.record_many(
             event=Event.INVITATION_SENT,
@@ -69,20 +84,40 @@ def invite(
             at=at,
             organization_id=row.pk,
             subjects=[("invitation", each.invitation.pk) for each in sent],
-            after={"role": str(role)},
+            after=offer.fact(),
         )
         _send(row, actor, sent)
     return Invited(tuple(sent), review.skipped)
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the inviter chose for those who accept."""
+
+    role: str
+    team: Team | None = None
+    with_license: bool = False
+
+    def fact(self) -> dict[str, object]:
+        """As the audit log keeps it."""
+        fact: dict[str, object] = {"role": str(self.role)}
+        if self.team is not None:
+            fact["team"] = str(self.team.pk)
+        if self.with_license:
+            fact["license"] = True
+        return fact
+
+
 def _new(
-    actor: Actor, at: datetime, organization: Organization, email: str, role: str
+    actor: Actor, at: datetime, organization: Organization, email: str, offer: Offer
 ) -> SentInvitation:
     token = secrets.token_urlsafe(32)
     invitation = Invitation(
         organization=organization,
         email=email,
-        role=role,
+        role=offer.role,
+        team=offer.team,
+        with_license=offer.with_license,
         token_digest=digest_of(token),
         invited_by_id=actor.id,
         created_at=at,
@@ -121,6 +156,7 @@ def _facts(
         "inviter": inviter.shown_name if inviter else "",
         "role": sent.invitation.role,
         "days": settings.INVITATION_DAYS,
+        "with_license": sent.invitation.with_license,
         "link": portal_link("orgs:accept_invitation", sent.token),
     }
 
@@ -131,14 +167,32 @@ def resend_invitation(
     """Send a new link with a new term; the old link stops working."""
     with transaction.atomic():
         invitation = _opened(actor, organization, invitation_id)
+        return _renewed(actor, at, invitation.organization, [invitation])[0]
+
+
+def resend_invitations(
+    *, actor: Actor, at: datetime, organization: Organization, ids: Collection[uuid.UUID]
+) -> tuple[SentInvitation, ...]:
+    """Send new links for those that are still open, 1,000 at most; the others are passed over."""
+    with transaction.atomic():
+        row, found = _still_open(actor, organization, ids)
+        return _renewed(actor, at, row, found)
+
+
+def _renewed(
+    actor: Actor, at: datetime, organization: Organization, invitations: Sequence[Invitation]
+) -> tuple[SentInvitation, ...]:
+    sent = []
+    for invitation in invitations:
         token = secrets.token_urlsafe(32)
         invitation.token_digest = digest_of(token)
         invitation.sent_at, invitation.expires_at = at, _expiry(at)
-        invitation.save(update_fields=["token_digest", "sent_at", "expires_at"])
-        _record(Event.INVITATION_RESENT, actor, at, invitation)
-        sent = SentInvitation(invitation, token)
-        _send(invitation.organization, actor, [sent])
-    return sent
+        sent.append(SentInvitation(invitation, token))
+    fields = ["token_digest", "sent_at", "expires_at"]
+    Invitation.objects.bulk_update(invitations, fields, batch_size=200)
+    _record(Event.INVITATION_RESENT, actor, at, organization, invitations)
+    _send(organization, actor, sent)
+    return tuple(sent)
 
 
 def revoke_invitation(
@@ -149,8 +203,32 @@ def revoke_invitation(
         invitation = _opened(actor, organization, invitation_id)
         invitation.revoked_at = at
         invitation.save(update_fields=["revoked_at"])
-        _record(Event.INVITATION_REVOKED, actor, at, invitation)
+        _record(Event.INVITATION_REVOKED, actor, at, invitation.organization, [invitation])
     return invitation
+
+
+def revoke_invitations(
+    *, actor: Actor, at: datetime, organization: Organization, ids: Collection[uuid.UUID]
+) -> tuple[Invitation, ...]:
+    """Take back those that are still open, 1,000 at most; the others are passed over."""
+    with transaction.atomic():
+        row, found = _still_open(actor, organization, ids)
+        Invitation.objects.filter(pk__in=[each.pk for each in found]).update(revoked_at=at)
+        _record(Event.INVITATION_REVOKED, actor, at, row, found)
+    return tuple(found)
+
+
+def _still_open(
+    actor: Actor, organization: Organization, ids: Collection[uuid.UUID]
+) -> tuple[Organization, list[Invitation]]:
+    """The locked organization, and those of the identifiers that are open there."""
+    check_how_many([str(key) for key in ids])
+    row = lock(organization.pk)
+    check_can_change_people(viewer(actor, row))
+    own = Invitation.objects.filter(organization=row, pk__in=ids)
+    if own.count() != len(set(ids)):
+        raise not_found()
+    return row, list(own.filter(accepted_at=None, revoked_at=None).order_by("created_at", "id"))
 
 
 def _opened(actor: Actor, organization: Organization, invitation_id: uuid.UUID) -> Invitation:
@@ -169,15 +247,22 @@ def _opened(actor: Actor, organization: Organization, invitation_id: uuid.UUID) 
     return invitation
 
 
-def _record(event: Event, actor: Actor, at: datetime, invitation: Invitation) -> None:
-    audit.record(
-        event=event,
-        actor=actor,
-        at=at,
-        organization_id=invitation.organization_id,
-        subject=("invitation", invitation.pk),
-        after={"role": invitation.role},
-    )
+def _record(
+    event: Event,
+    actor: Actor,
+    at: datetime,
+    organization: Organization,
+    invitations: Sequence[Invitation],
+) -> None:
+    for role in Role.values:
+        audit.record_many(
+            event=event,
+            actor=actor,
+            at=at,
+            organization_id=organization.pk,
+            subjects=[("invitation", each.pk) for each in invitations if each.role == role],
+            after={"role": role},
+        )
 
 
 def accept_invitation(*, actor: Actor, at: datetime, token: str, person: Person) -> Membership:
@@ -187,17 +272,31 @@ def accept_invitation(*, actor: Actor, at: datetime, token: str, person: Person)
     if found is None:
         raise unknown_link()
     with transaction.atomic():
-        organization = lock(found.organization_id)
-        invitation = Invitation.objects.get(pk=found.pk)
+        organization = lock_at(found.organization_id, at)
+        invitation = Invitation.objects.select_related("team").get(pk=found.pk)
         if invitation.token_digest != digest:
             raise unknown_link()
         _check_open(invitation, at)
         _check_address(invitation, person)
         invitation.accepted_at, invitation.accepted_by = at, person
         invitation.save(update_fields=["accepted_at", "accepted_by"])
-        return add_member(
+        membership = add_member(
             actor=actor, at=at, organization=organization, person=person, role=invitation.role
         )
+        _give_what_was_offered(actor, at, organization, invitation, person)
+        return membership
+
+
+def _give_what_was_offered(
+    actor: Actor, at: datetime, organization: Organization, invitation: Invitation, person: Person
+) -> None:
+    """The team and the license that the inviter chose; both are told what became of it."""
+    if invitation.team is not None:
+        put_in(actor, at, organization, invitation.team, [person.pk])
+    if invitation.with_license:
+        by = Actor(invitation.invited_by_id, actor.origin)
+        grant_chosen(by, at, organization, [person.pk])
+    tell_inviter(organization, invitation, person, at)
 
 
 def unknown_link() -> Refusal:

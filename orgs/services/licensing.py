@@ -5,14 +5,15 @@ first; then it makes the licenses follow. The caller has locked the organization
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from offload_portal.common.actors import Actor
 from orgs.enums import Event, LicenseState
 from orgs.models import AccessLoss, License, Organization
-from orgs.selectors.access import entitlements, grants_by_person
+from orgs.selectors.access import Entitlement, entitlements, grants_by_person
 from orgs.services import audit
 
 
@@ -52,8 +53,9 @@ def settle(
         rows = rows.filter(person_id__in=persons)
     current = {row.person_id: row for row in rows.order_by("granted_at", "id")}
     _drop([row for person, row in current.items() if person not in entitled], done)
-    new = [(since, person) for person, since in entitled.items() if person not in current]
-    entering = _enter(organization, sorted(new, key=lambda pair: pair[0]))
+    _note_ends([row for person, row in current.items() if person in entitled], entitled)
+    new = [(found, person) for person, found in entitled.items() if person not in current]
+    entering = _enter(organization, sorted(new, key=lambda pair: pair[0].since))
     _deal(organization, at, done, {row.person_id for row in entering})
     _write_losses(organization, at, done, cause)
     _audit(actor, at, organization, done, cause)
@@ -67,17 +69,29 @@ def _drop(rows: Sequence[License], done: Settled) -> None:
     License.objects.filter(pk__in=[row.pk for row in rows]).delete()
 
 
+def _note_ends(rows: Sequence[License], entitled: Mapping[uuid.UUID, Entitlement]) -> None:
+    """When the last grant of each ends, where that has changed: few instants, many people."""
+    changed: dict[datetime | None, list[uuid.UUID]] = defaultdict(list)
+    for row in rows:
+        until = entitled[row.person_id].until
+        if row.ends_at != until:
+            changed[until].append(row.pk)
+    for until, licenses in changed.items():
+        License.objects.filter(pk__in=licenses).update(ends_at=until)
+
+
 def _enter(
-    organization: Organization, new: Sequence[tuple[datetime, uuid.UUID]]
+    organization: Organization, new: Sequence[tuple[Entitlement, uuid.UUID]]
 ) -> Sequence[License]:
     return License.objects.bulk_create(
         License(
             organization=organization,
             person_id=person,
             state=LicenseState.QUEUED,
-            granted_at=since,
+            granted_at=found.since,
+            ends_at=found.until,
         )
-        for since, person in new
+        for found, person in new
     )
 
 

@@ -1,5 +1,6 @@
 """Joining, roles, leaving (product.md rules 1 and 2)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from orgs.models import LicenseGrant, Membership, Organization, Person, TeamMemb
 from orgs.policies import Departure, check_can_change_people, check_keeps_an_owner
 from orgs.services import audit
 from orgs.services.checking import invalid
+from orgs.services.expiry import lock_at
 from orgs.services.licensing import Settled, settle
 from orgs.services.locking import lock, viewer
 from orgs.services.notices import tell
@@ -77,7 +79,7 @@ def remove_member(
 ) -> Settled:
     """Take a member out: their grants, their place in teams and their license go."""
     with transaction.atomic():
-        row = lock(organization.pk)
+        row = lock_at(organization.pk, at)
         check_can_change_people(viewer(actor, row))
         return _take_out(actor, at, row, _membership(row, person), "removed")
 
@@ -85,7 +87,7 @@ def remove_member(
 def leave(*, actor: Actor, at: datetime, organization: Organization, person: Person) -> Settled:
     """Leave the organization on one's own; the last owner can't."""
     with transaction.atomic():
-        row = lock(organization.pk)
+        row = lock_at(organization.pk, at)
         return _take_out(actor, at, row, _membership(row, person), "left")
 
 
@@ -105,22 +107,34 @@ def _take_out(
     actor: Actor, at: datetime, organization: Organization, membership: Membership, cause: str
 ) -> Settled:
     check_keeps_an_owner(_departure(organization, membership))
-    person = membership.person
-    Person.objects.filter(pk=person.pk, default_organization=organization).update(
+    return take_out(actor, at, organization, [membership], cause)
+
+
+def take_out(
+    actor: Actor,
+    at: datetime,
+    organization: Organization,
+    memberships: Sequence[Membership],
+    cause: str,
+) -> Settled:
+    """Members out of the locked organization; whoever calls has checked that an owner stays."""
+    people = [membership.person_id for membership in memberships]
+    Person.objects.filter(pk__in=people, default_organization=organization).update(
         default_organization=None
     )
-    TeamMember.objects.filter(organization=organization, person=person).delete()
-    LicenseGrant.objects.filter(organization=organization, person=person).delete()
-    membership.delete()
-    audit.record(
-        event=Event.MEMBER_REMOVED,
-        actor=actor,
-        at=at,
-        organization_id=organization.pk,
-        subject=("person", person.pk),
-        before={"role": membership.role},
-        after={"cause": cause},
-    )
-    done = settle(actor=actor, at=at, organization=organization, cause=cause, persons=[person.pk])
+    TeamMember.objects.filter(organization=organization, person_id__in=people).delete()
+    LicenseGrant.objects.filter(organization=organization, person_id__in=people).delete()
+    Membership.objects.filter(organization=organization, person_id__in=people).delete()
+    for role in Role.values:
+        audit.record_many(
+            event=Event.MEMBER_REMOVED,
+            actor=actor,
+            at=at,
+            organization_id=organization.pk,
+            subjects=[("person", each.person_id) for each in memberships if each.role == role],
+            before={"role": role},
+            after={"cause": cause},
+        )
+    done = settle(actor=actor, at=at, organization=organization, cause=cause, persons=people)
     tell(organization, done)
     return done

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from orgs.enums import NewsKind
-from orgs.models import Membership, Organization, Person
+from orgs.models import Invitation, Membership, Organization, Person
+from orgs.selectors.access import standing
 from orgs.services.licensing import Settled
 from orgs.services.mails import portal_link
 from orgs.services.news import notify
@@ -43,6 +45,38 @@ def tell(organization: Organization, done: Settled) -> None:
 
 def _chosen(people: Mapping[uuid.UUID, Person], keys: Sequence[uuid.UUID]) -> list[Person]:
     return [people[key] for key in keys if key in people]
+
+
+def tell_inviter(
+    organization: Organization, invitation: Invitation, person: Person, at: datetime
+) -> None:
+    """Who invited learns that it was accepted, and what became of the license (rule 3)."""
+    if invitation.invited_by_id is None:
+        return
+    inviters = Membership.objects.for_organization(organization).filter(
+        person_id=invitation.invited_by_id
+    )
+    told = [row.person for row in inviters.exclude(person=person).select_related("person")]
+    if not told:
+        return
+    found = standing(organization, person, at)
+    facts = {
+        "organization": organization.name,
+        "person": person.shown_name,
+        "role": invitation.role,
+        "wanted": invitation.with_license,
+        "state": found.license_state,
+        "place": found.queue_place,
+        "link": portal_link("pages:member", organization.slug, person.pk),
+    }
+    notify(
+        kind=NewsKind.INVITATION_ACCEPTED,
+        at=at,
+        organization=organization,
+        people=told,
+        context=lambda _person: facts,
+        about=person.pk,
+    )
 
 
 def owners_of(organization: Organization) -> list[Person]:

@@ -7,40 +7,47 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
 from orgs import services
+from orgs.enums import GrantKind
 from orgs.frames import OWNERS, SEERS, Frame, organization_page
-from orgs.models import License
+from orgs.models import License, LicenseGrant
 from orgs.policies import check_can_change_access
-from orgs.selectors import access_overview, member_rows, members_matching, who_loses
+from orgs.selectors import access_overview, who_gains, who_loses
+from orgs.selectors.previews import grants_in
+from orgs.views.dealt import dealt
 from orgs.views.hints import why_not
-from orgs.views.parsing import identifiers, member_filter, page_of
 
 
 @organization_page("access", roles=SEERS)
 def access(request: HttpRequest, frame: Frame) -> HttpResponse:
-    """Mode, pool, queue, and every member with the grants that give a license."""
-    wanted = member_filter(request, frame.membership)
-    page = page_of(request, members_matching(frame.organization, wanted))
+    """Mode, pool, grants to teams, and the queue; members are in the member list."""
+    grants = grants_in(frame.organization, frame.at)
     context = frame.context(
         access=access_overview(frame.organization),
-        page=page,
-        rows=member_rows(frame.organization, list(page.object_list), frame.at),
-        wanted=wanted,
-        filtered=bool(wanted.search or wanted.access),
+        team_grants=[grant for grant in grants if grant.team_id],
+        selected=_selected(frame),
         hint=why_not(check_can_change_access, frame),
     )
     return render(request, "orgs/access.html", context)
 
 
-@require_POST
+def _selected(frame: Frame) -> int:
+    rows = LicenseGrant.objects.filter(organization=frame.organization, kind=GrantKind.PERSON)
+    return rows.count()
+
+
 @organization_page("access", roles=OWNERS)
 def give_to_all(request: HttpRequest, frame: Frame) -> HttpResponse:
-    done = services.grant_to_all(actor=frame.actor, at=frame.at, organization=frame.organization)
-    messages.success(request, _("All members have access.") + _dealt(done))
-    return _back(frame)
+    """Show who gets a license and who waits, then grant access to everyone."""
+    if request.method == "POST":
+        done = services.grant_to_all(
+            actor=frame.actor, at=frame.at, organization=frame.organization
+        )
+        messages.success(request, _("All members have access.") + dealt(done))
+        return _back(frame)
+    preview = who_gains(frame.organization, at=frame.at, persons=None)
+    return render(request, "orgs/give_to_all.html", frame.context(preview=preview))
 
 
 @organization_page("access", roles=OWNERS)
@@ -62,74 +69,6 @@ def select_members(request: HttpRequest, frame: Frame) -> HttpResponse:
 def _holders(frame: Frame) -> Collection[uuid.UUID]:
     rows = License.objects.filter(organization=frame.organization)
     return list(rows.order_by("granted_at", "id").values_list("person_id", flat=True))
-
-
-@require_POST
-@organization_page("access", roles=OWNERS)
-def give(request: HttpRequest, frame: Frame) -> HttpResponse:
-    """Select members."""
-    chosen = identifiers(request)
-    done = services.grant_to_persons(
-        actor=frame.actor, at=frame.at, organization=frame.organization, person_ids=chosen
-    )
-    _say_given(request, chosen, done)
-    return _back(frame)
-
-
-def _say_given(request: HttpRequest, chosen: Collection[uuid.UUID], done: services.Settled) -> None:
-    if not chosen:
-        messages.warning(request, _("Select members first."))
-        return
-    count = len(chosen)
-    sentence = ngettext("%(count)s member is selected.", "%(count)s members are selected.", count)
-    messages.success(request, sentence % {"count": count} + _dealt(done))
-
-
-def _dealt(done: services.Settled) -> str:
-    """How many got a license and how many wait, as sentences to add."""
-    parts = []
-    if done.given:
-        count = len(done.given)
-        parts.append(
-            ngettext("%(count)s got a license.", "%(count)s got a license each.", count)
-            % {"count": count}
-        )
-    if done.queued:
-        count = len(done.queued)
-        parts.append(
-            ngettext("%(count)s waits for one.", "%(count)s wait for one.", count)
-            % {"count": count}
-        )
-    return "".join(f" {part}" for part in parts)
-
-
-@require_POST
-@organization_page("access", roles=OWNERS)
-def take(request: HttpRequest, frame: Frame) -> HttpResponse:
-    """Show who would lose access and who keeps it by another grant, then do it."""
-    chosen = identifiers(request)
-    if not chosen:
-        messages.warning(request, _("Select members first."))
-        return _back(frame)
-    if "confirmed" in request.POST:
-        done = services.revoke_persons(
-            actor=frame.actor, at=frame.at, organization=frame.organization, person_ids=chosen
-        )
-        messages.success(request, _lost(done))
-        return _back(frame)
-    preview = who_loses(frame.organization, at=frame.at, person_ids=chosen)
-    context = frame.context(preview=preview, chosen=chosen)
-    return render(request, "orgs/take_access.html", context)
-
-
-def _lost(done: services.Settled) -> str:
-    count = len(done.lost)
-    if not count:
-        return _("The selection is taken back; nobody lost a license.")
-    sentence = ngettext(
-        "%(count)s member has lost access.", "%(count)s members have lost access.", count
-    )
-    return sentence % {"count": count} + _dealt(done)
 
 
 def _back(frame: Frame) -> HttpResponse:

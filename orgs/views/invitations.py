@@ -21,18 +21,22 @@ from orgs.adapter import INVITED_EMAIL
 from orgs.forms import InviteForm, blame
 from orgs.frames import OWNERS, SEERS, Frame, organization_page
 from orgs.models import Invitation, Membership, Person
+from orgs.paging import list_page
 from orgs.policies import check_can_change_people
+from orgs.selectors import pool_of, team_names
 from orgs.selectors.invitations import (
+    INVITATION_ORDER,
     InvitationOffer,
     Mark,
     Review,
+    invitation_rows,
+    invitations_matching,
     offer_of,
-    open_invitations,
     review_invitations,
-    split_addresses,
 )
 from orgs.services.invitations import is_address_of, unknown_link
 from orgs.views.hints import why_not
+from orgs.views.parsing import MOST_SEARCHED, identifier_or_none, identifiers
 
 KEPT_TOKEN = "invitation_token"  # noqa: S105  # the name of a place in the session
 
@@ -40,11 +44,20 @@ KEPT_TOKEN = "invitation_token"  # noqa: S105  # the name of a place in the sess
 @organization_page("members", roles=SEERS)
 def invitations(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Those who were invited and have not answered."""
-    waiting = Invitation.objects.open().filter(organization=frame.organization)
+    search = request.GET.get("q", "").strip()[:MOST_SEARCHED]
+    state = request.GET.get("state", "")
+    expired = {"expired": True, "open": False}.get(state)
+    rows = invitations_matching(frame.organization, frame.at, search=search, expired=expired)
+    page = list_page(request, rows, order=INVITATION_ORDER, purpose="invitations")
+    here = {"organization": frame.organization}
     context = frame.context(
-        rows=open_invitations(frame.organization, frame.at),
-        invitation_count=waiting.count(),
-        member_count=Membership.objects.filter(organization=frame.organization).count(),
+        page=page,
+        rows=invitation_rows(page.rows, frame.at),
+        search=search,
+        state=state if expired is not None else "",
+        invitation_count=Invitation.objects.open().filter(**here).count(),
+        member_count=Membership.objects.filter(**here).count(),
+        team_count=frame.organization.teams.count(),
         hint=why_not(check_can_change_people, frame),
     )
     return render(request, "orgs/invitations.html", context)
@@ -52,21 +65,33 @@ def invitations(request: HttpRequest, frame: Frame) -> HttpResponse:
 
 @organization_page("members", roles=OWNERS)
 def invite(request: HttpRequest, frame: Frame) -> HttpResponse:
-    """Type or paste, see what would happen with each address, then send."""
-    form = InviteForm(request.POST or None)
+    """Type, paste or bring a file, see what would happen with each address, then send."""
+    posted = request.method == "POST"
+    teams = team_names(frame.organization)
+    form = InviteForm(
+        request.POST if posted else None, request.FILES if posted else None, teams=teams
+    )
     review = None
-    if request.method == "POST" and form.is_valid():
-        step = request.POST.get("step", "review")
+    if posted and form.is_valid():
         try:
-            addresses = split_addresses(form.cleaned_data["emails"])
+            addresses = form.addresses()
             review = review_invitations(frame.organization, addresses, frame.at)
-            if step == "send" and review.new:
+            if request.POST.get("step", "review") == "send" and review.new:
                 return _sent(request, frame, form, addresses)
         except Refusal as refusal:
+            if refusal.status not in (400, 404):
+                raise
             blame(form, refusal)
     if step_back(request):
         review = None
-    context = frame.context(form=form, review=review, groups=_groups(review))
+    context = frame.context(
+        form=form,
+        review=review,
+        groups=_groups(review),
+        typed="\n".join(line.email for line in review.lines) if review else "",
+        team_name=dict(teams).get(request.POST.get("team", ""), ""),
+        pool=pool_of(frame.organization),
+    )
     return render(request, "orgs/invite.html", context, status=400 if form.errors else 200)
 
 
@@ -77,11 +102,11 @@ def step_back(request: HttpRequest) -> bool:
 def _groups(review: Review | None) -> list[dict[str, Any]]:
     """The review by what would happen, those to be invited first."""
     lines = review.lines if review else ()
-    found = {mark: [line.email for line in lines if line.mark == mark] for mark in Mark}
+    found = {mark: [line for line in lines if line.mark == mark] for mark in Mark}
     return [
-        {"mark": mark, "title": _group_title(mark, len(emails)), "emails": emails}
-        for mark, emails in found.items()
-        if emails
+        {"mark": mark, "title": _group_title(mark, len(marked)), "lines": marked}
+        for mark, marked in found.items()
+        if marked
     ]
 
 
@@ -113,6 +138,8 @@ def _sent(
         organization=frame.organization,
         emails=addresses,
         role=form.cleaned_data["role"],
+        team_id=identifier_or_none(form.cleaned_data["team"]),
+        with_license=form.cleaned_data["with_license"],
     )
     count = len(done.sent)
     sentence = ngettext("%(count)s invitation is sent.", "%(count)s invitations are sent.", count)
@@ -145,6 +172,28 @@ def revoke(request: HttpRequest, frame: Frame, invitation_id: uuid.UUID) -> Http
     )
     sentence = _("The invitation of %(email)s is taken back; its link no longer works.")
     messages.success(request, sentence % {"email": taken.email})
+    return redirect("orgs:invitations", frame.organization.slug)
+
+
+@require_POST
+@organization_page("members", roles=OWNERS)
+def act(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """Resend or take back many at once."""
+    ids = identifiers(request, "invitation")
+    if not ids:
+        messages.warning(request, _("Select invitations first."))
+        return redirect("orgs:invitations", frame.organization.slug)
+    revoking = request.POST.get("act") == "revoke"
+    change = services.revoke_invitations if revoking else services.resend_invitations
+    done = change(actor=frame.actor, at=frame.at, organization=frame.organization, ids=ids)
+    count = len(done)
+    if revoking:
+        sentence = ngettext(
+            "%(n)s invitation is taken back.", "%(n)s invitations are taken back.", count
+        )
+    else:
+        sentence = ngettext("%(n)s new link is sent.", "%(n)s new links are sent.", count)
+    messages.success(request, sentence % {"n": f"{count:,}"})
     return redirect("orgs:invitations", frame.organization.slug)
 
 

@@ -1,4 +1,4 @@
-"""Members: the list, one member, roles, leaving."""
+"""One member's role, removing, leaving. The lists are in `offload_portal.pages.members`."""
 
 import uuid
 
@@ -8,42 +8,17 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from offload_portal.common.refusals import Refusal, not_found
+from offload_portal.common.refusals import not_found
 from orgs import services
 from orgs.enums import Role
 from orgs.frames import Frame, organization_page
-from orgs.models import Invitation, Membership
-from orgs.policies import Departure, check_can_change_people, check_keeps_an_owner, keeps_an_owner
-from orgs.selectors import member_rows, members_matching, standing, viewer_of, who_loses
-from orgs.views.hints import why_not
-from orgs.views.parsing import member_filter, member_or_404, page_of
+from orgs.models import Membership
+from orgs.policies import Departure, check_can_change_people, check_keeps_an_owner
+from orgs.selectors import viewer_of, who_loses
+from orgs.views.parsing import member_or_404
 
 
-@organization_page("members")
-def members(request: HttpRequest, frame: Frame) -> HttpResponse:
-    """Everyone with role, license and its grants; a member sees only themselves."""
-    wanted = member_filter(request, frame.membership)
-    page = page_of(request, members_matching(frame.organization, wanted))
-    context = frame.context(
-        page=page,
-        rows=member_rows(frame.organization, list(page.object_list), frame.at),
-        wanted=wanted,
-        filtered=bool(wanted.search or wanted.role or wanted.access),
-        roles=Role.choices,
-        invitation_count=_invitation_count(frame),
-        member_count=Membership.objects.filter(organization=frame.organization).count(),
-        hint=why_not(check_can_change_people, frame),
-    )
-    return render(request, "orgs/members.html", context)
-
-
-def _invitation_count(frame: Frame) -> int:
-    if not frame.membership.sees_everything:
-        return 0
-    return Invitation.objects.open().filter(organization=frame.organization).count()
-
-
-def _seen_member(frame: Frame, person_id: uuid.UUID) -> Membership:
+def seen_member(frame: Frame, person_id: uuid.UUID) -> Membership:
     """The member whom the reader may see: everyone for owners and editors, else themselves."""
     if not frame.membership.sees_everything and person_id != frame.membership.person_id:
         raise not_found()
@@ -53,37 +28,12 @@ def _seen_member(frame: Frame, person_id: uuid.UUID) -> Membership:
     )
 
 
-@organization_page("members")
-def member(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> HttpResponse:
-    """One member: role, access, leaving."""
-    row = _seen_member(frame, person_id)
-    departure = Departure(row.role, _owners(frame))
-    context = frame.context(
-        row=row,
-        person=row.person,
-        own=row.person_id == frame.membership.person_id,
-        standing=standing(frame.organization, row.person, frame.at),
-        roles=_role_choices(),
-        keeps_an_owner=keeps_an_owner(departure),
-        last_owner_hint=_last_owner_hint(departure),
-        hint=why_not(check_can_change_people, frame),
-    )
-    return render(request, "orgs/member.html", context)
-
-
 def _owners(frame: Frame) -> int:
     return Membership.objects.filter(organization=frame.organization).owners().count()
 
 
-def _last_owner_hint(departure: Departure) -> str:
-    try:
-        check_keeps_an_owner(departure)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
-
-
-def _role_choices() -> list[tuple[str, str, str]]:
+def role_choices() -> list[tuple[str, str, str]]:
+    """(role, its name, what it may do)."""
     return [
         (Role.OWNER, _("Owner"), _("Changes people, access, billing and policy.")),
         (Role.EDITOR, _("Editor"), _("Sees everything of the organization, changes nothing.")),
@@ -104,13 +54,13 @@ def change_role(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> Htt
     )
     names = {"person": person.shown_name, "role": changed.get_role_display()}
     messages.success(request, _("%(person)s: %(role)s.") % names)
-    return redirect("orgs:member", frame.organization.slug, person_id)
+    return redirect("pages:member", frame.organization.slug, person_id)
 
 
 @organization_page("members")
 def remove(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> HttpResponse:
     """Show what removing a member takes from whom, then do it."""
-    row = _seen_member(frame, person_id)
+    row = seen_member(frame, person_id)
     own = row.person_id == frame.membership.person_id
     if not own and not frame.is_owner:
         check_can_change_people(viewer_of(frame.organization, frame.membership.person_id))
@@ -130,4 +80,4 @@ def _removed(request: HttpRequest, frame: Frame, row: Membership, *, own: bool) 
         messages.success(request, _("You have left %(organization)s.") % names)
         return redirect("pages:home")
     messages.success(request, _("%(person)s is no longer a member.") % names)
-    return redirect("orgs:members", frame.organization.slug)
+    return redirect("pages:members", frame.organization.slug)

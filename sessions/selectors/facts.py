@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from django.db.models import UUIDField, Value
+
 from offload_portal.common.periods import to_seconds
-from orgs.models import AccessLoss
+from orgs.models import AccessLoss, License
 from sessions import clock
 from sessions.models import Session
 from usage.models import Allowance, Subscription
@@ -118,25 +120,33 @@ def _watermarks(running: list[Session]) -> dict[uuid.UUID, int]:
 
 
 def _access_losses(running: list[Session]) -> list[tuple[Session, datetime]]:
-    """The first loss that was recorded after each start; identifiers tell the order.
+    """The first loss that was recorded after each start, or the end of the license's grants.
 
-    Whoever takes access away reads its instant before waiting for the organization's lock, so
-    that it may lie before a start that was recorded first: then it counts from the start.
+    Identifiers tell the order. Whoever takes access away reads its instant before waiting for
+    the organization's lock, so that it may lie before a start that was recorded first: then it
+    counts from the start. An end of grants is an input before anybody writes the loss down.
     """
+    people = {
+        "organization_id__in": {session.organization_id for session in running},
+        "person_id__in": {session.person_id for session in running},
+    }
     losses = AccessLoss.objects.filter(
-        organization_id__in={session.organization_id for session in running},
-        person_id__in={session.person_id for session in running},
-        id__gt=min(session.id for session in running),
-    ).order_by("at", "id")
-    by_person: dict[tuple[uuid.UUID, uuid.UUID], list[AccessLoss]] = defaultdict(list)
-    for loss in losses:
-        by_person[loss.organization_id, loss.person_id].append(loss)
+        **people, id__gt=min(session.id for session in running)
+    ).values_list("organization_id", "person_id", "at", "id")
+    ends = (
+        License.objects.held()
+        .filter(**people, ends_at__isnull=False)
+        .values_list("organization_id", "person_id", "ends_at", Value(None, UUIDField()))
+    )
+    by_person = defaultdict(list)
+    for organization, person, at, identifier in losses.union(ends, all=True):
+        by_person[organization, person].append((at, identifier))
     found = []
     for session in running:
-        for loss in by_person[session.organization_id, session.person_id]:
-            if loss.id > session.id:
-                found.append((session, max(loss.at, session.created_at)))
-                break
+        known = by_person[session.organization_id, session.person_id]
+        later = [at for at, loss in known if loss is None or loss > session.id]
+        if later:
+            found.append((session, max(min(later), session.created_at)))
     return found
 
 

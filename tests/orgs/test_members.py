@@ -205,7 +205,7 @@ def test_the_member_list_costs_the_same_for_one_and_for_twenty(
     place, join, at, django_assert_num_queries
 ):
     for _ in range(2):
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             page = selectors.members_matching(place)[:50]
             selectors.member_rows(place, list(page), at)
         for number in range(20):
