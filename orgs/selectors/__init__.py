@@ -16,6 +16,7 @@ from orgs.selectors.access import (
     pool_of,
     queue,
     standing,
+    standing_to_start,
     who_loses,
 )
 from orgs.selectors.audit import (
@@ -104,6 +105,7 @@ __all__ = [
     "pool_of",
     "queue",
     "standing",
+    "standing_to_start",
     "team_names",
     "team_rows",
     "teams_in",

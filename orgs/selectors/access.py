@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Q
@@ -231,6 +231,15 @@ def grant_words(grants: Iterable[Grant]) -> tuple[str, ...]:
 
 def standing(organization: Organization, person: Person, at: datetime) -> Standing:
     """What the person is and may here at the instant."""
+    found = standing_to_start(organization, person, at)
+    if found.role is None:
+        return found
+    grants = grants_by_person(organization, at, [person.pk]).get(person.pk, ())
+    return replace(found, grants=grant_words(grants))
+
+
+def standing_to_start(organization: Organization, person: Person, at: datetime) -> Standing:
+    """The same without the grants: only the license decides whether somebody may start."""
     role = (
         Membership.objects.filter(organization=organization, person_id=person.pk)
         .values_list("role", flat=True)
@@ -239,10 +248,9 @@ def standing(organization: Organization, person: Person, at: datetime) -> Standi
     if role is None:
         return Standing(None, "none", (), None)
     own = License.objects.filter(organization=organization, person_id=person.pk).first()
-    grants = grants_by_person(organization, at, [person.pk]).get(person.pk, ())
     if own is None or not own.holds(at):
-        return Standing(role, "none", grant_words(grants), None)
-    return Standing(role, own.state, grant_words(grants), _place(own), own.ends_at)
+        return Standing(role, "none", (), None)
+    return Standing(role, own.state, (), _place(own), own.ends_at)
 
 
 def _place(own: License) -> int | None:

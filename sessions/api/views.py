@@ -48,6 +48,7 @@ from sessions.selectors import (
     session_page,
     session_view,
     view_by_id,
+    view_of_new,
 )
 from sessions.selectors.insights import insights
 from sessions.services.activity import next_report_seconds
@@ -127,7 +128,7 @@ class SessionsView(SessionsAccess):
             organization=organization,
             request=wish,
         )
-        value = session_json(view_by_id(session.pk, max(self.at, session.created_at)))
+        value = session_json(view_of_new(session))
         value["next_report_seconds"] = next_report_seconds(session)
         location = request.build_absolute_uri(f"{request.path}/{session.pk}")
         return Response(value, status=201, headers={"Location": location})

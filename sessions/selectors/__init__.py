@@ -14,7 +14,7 @@ from sessions.selectors.lists import (
     session_view,
     view_by_id,
 )
-from sessions.selectors.views import PromptView, SessionView, views_of
+from sessions.selectors.views import PromptView, SessionView, view_of_new, views_of
 
 __all__ = [
     "ActivitySummary",
@@ -34,5 +34,6 @@ __all__ = [
     "session_page",
     "session_view",
     "view_by_id",
+    "view_of_new",
     "views_of",
 ]

@@ -45,6 +45,17 @@ def facts_of(session: Session, ends: Iterable[clock.EndFact] = ()) -> clock.Fact
 
     `ends` are those that lower floors hold and that its row doesn't have yet.
     """
+    return _facts_of(session, ends, closed_stretches(session))
+
+
+def facts_of_new(session: Session) -> clock.Facts:
+    """The clock's facts of a session that was started this very moment, with its pulse."""
+    return _facts_of(session, (), ())
+
+
+def _facts_of(
+    session: Session, ends: Iterable[clock.EndFact], closed: tuple[clock.Stretch, ...]
+) -> clock.Facts:
     own: list[clock.EndFact] = []
     if session.stop_at is not None:
         reason = clock.EndReason(session.stop_reason)
@@ -57,7 +68,7 @@ def facts_of(session: Session, ends: Iterable[clock.EndFact] = ()) -> clock.Fact
         created_at=to_seconds(session.created_at),
         terms=terms_of(session),
         ready_at=_seconds(session.ready_at),
-        closed=closed_stretches(session),
+        closed=closed,
         open=open_stretch(session),
         ends=(*own, *ends),
         exhausted=exhausted,

@@ -10,7 +10,7 @@ from typing import Any
 from offload_portal.common.periods import from_seconds, to_seconds
 from sessions import clock
 from sessions.models import ContainerRun, Session
-from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.selectors.facts import ends_from_below, facts_of, facts_of_new
 from sessions.selectors.versions import version_of
 from usage.selectors import SourceUse, uses_of_sessions
 
@@ -133,7 +133,15 @@ def _instant(seconds: int | None) -> datetime | None:
 
 
 def view_of(session: Session, at: datetime, beside: Beside) -> SessionView:
-    facts = facts_of(session, beside.ends.get(session.id, ()))
+    return _view(session, at, beside, facts_of(session, beside.ends.get(session.id, ())))
+
+
+def view_of_new(session: Session) -> SessionView:
+    """A session at its start, as its transaction left it: nothing else needs to be read."""
+    return _view(session, session.created_at, Beside(), facts_of_new(session))
+
+
+def _view(session: Session, at: datetime, beside: Beside, facts: clock.Facts) -> SessionView:
     moment = clock.state_at(facts, to_seconds(at))
     person = session.person
     return SessionView(

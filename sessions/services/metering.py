@@ -38,10 +38,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Metering:
-    """The watermark after metering, and how many ends were written down."""
+    """The watermark after metering, and how many ends were written down.
+
+    `running` names the person of each session that still runs then.
+    """
 
     until: datetime
     ended: int = 0
+    running: tuple[uuid.UUID, ...] = ()
 
 
 def meter_organization(
@@ -54,7 +58,8 @@ def meter_organization(
     Metering twice, late, or from two workers at once changes nothing: a later one finds the
     watermark where it wants to go. Where the watermark is later than `at` it stays.
     """
-    with transaction.atomic():
+    # All or nothing with the transaction around it, if there is one: it needs no savepoint.
+    with transaction.atomic(savepoint=False):
         allowance = metering.lock(organization_id)
         if allowance is None:
             return Metering(until=at)
@@ -73,6 +78,7 @@ def _meter(allowance: Allowance, at: datetime, orders: Mapping[uuid.UUID, EndOrd
     if until > since:
         swept = metering.draw(allowance, _times(sessions, facts, since, until), until)
     ended = 0
+    running = []
     for session in sessions:
         known = facts[session.id]
         if session.id in swept.exhausted:
@@ -84,9 +90,12 @@ def _meter(allowance: Allowance, at: datetime, orders: Mapping[uuid.UUID, EndOrd
         drawn = swept.drawn.get(session.id, 0)
         if session.ended_at is None and end.at <= to_seconds(until):
             ended += settle(session, known, end)
-        elif drawn:
+            continue
+        if session.ended_at is None:
+            running.append(session.person_id)
+        if drawn:
             _shrink_reservation(session, drawn)
-    return Metering(until=until, ended=ended)
+    return Metering(until=until, ended=ended, running=tuple(running))
 
 
 def _shrink_reservation(session: Session, drawn: int) -> None:

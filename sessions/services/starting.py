@@ -14,7 +14,7 @@ from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Event
 from orgs.models import Organization, Person
-from orgs.selectors import PolicyTerms, contacts, policy_terms, standing
+from orgs.selectors import PolicyTerms, contacts, policy_terms, standing_to_start
 from orgs.services import audit
 from sessions import clock
 from sessions.models import Pulse, Session
@@ -120,24 +120,21 @@ def _checked(
 ) -> tuple[datetime, PolicyTerms, Wish]:
     policy = policy_terms(organization)
     wish = _wish(request, policy, person)
-    at = meter_organization(organization_id=organization.pk, at=at).until
+    metered = meter_organization(organization_id=organization.pk, at=at)
+    at = metered.until
     subscription = subscription_of(organization)
     question = StartQuestion(
         subscription=subscription.state if subscription else None,
         policy=policy,
-        standing=standing(organization, person, at),
+        standing=standing_to_start(organization, person, at),
         wish=wish,
-        running=_running(organization, person),
+        running=metered.running.count(person.pk),
         contacts=(),
     )
     if not can_start(question):
         # Whom to ask is read only once somebody has to be told.
         check_can_start(replace(question, contacts=contacts(organization)))
     return at, policy, wish
-
-
-def _running(organization: Organization, person: Person) -> int:
-    return Session.objects.for_organization(organization).running().filter(person=person).count()
 
 
 def _wish(request: StartRequest, policy: PolicyTerms, person: Person) -> Wish:

@@ -293,7 +293,7 @@ def settle_subscriptions(*, at: datetime) -> int:
     return ended
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def settle_subscription(*, organization_id: uuid.UUID, at: datetime) -> bool:
     """Write down the organization's end, at its own instant, where that has come by `at`.
 
