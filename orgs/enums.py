@@ -67,12 +67,17 @@ class NewsKind(models.TextChoices):
     LICENSE_LOST = "license_lost", _("You lose access")
     LICENSES_WANTED = "licenses_wanted", _("Members wait for a license")
     INVITATION_ACCEPTED = "invitation_accepted", _("Somebody accepts your invitation")
+    OFFLOAD_OFF = "offload_off", _("A policy switches Offload off for you")
+    REQUEST_MADE = "request_made", _("A member asks for something")
+    REQUEST_ANSWERED = "request_answered", _("Your request is answered")
 
 
 # These come by e-mail whatever a person chose: without them nobody could get in, or stay safe.
 ALWAYS_BY_MAIL = frozenset({NewsKind.ACCOUNT, NewsKind.INVITATION})
 # These are for owners; others have nothing to choose there.
-FOR_OWNERS = frozenset({NewsKind.LICENSES_WANTED, NewsKind.INVITATION_ACCEPTED})
+FOR_OWNERS = frozenset(
+    {NewsKind.LICENSES_WANTED, NewsKind.INVITATION_ACCEPTED, NewsKind.REQUEST_MADE}
+)
 
 
 class MailState(models.TextChoices):
@@ -128,6 +133,13 @@ class Event(models.TextChoices):
     LICENSE_QUEUED = "license.queued", _("License queued")
     LICENSE_LOST = "license.lost", _("License lost")
     POLICY_CHANGED = "policy.changed", _("Policy changed")
+    POLICY_ADDED = "policy.added", _("Policy for teams or people added")
+    POLICY_REMOVED = "policy.removed", _("Policy for teams or people removed")
+    POLICY_ENDED = "policy.ended", _("Policy for teams or people ended")
+    REQUEST_MADE = "request.made", _("Request made")
+    REQUEST_WITHDRAWN = "request.withdrawn", _("Request withdrawn")
+    REQUEST_APPROVED = "request.approved", _("Request approved")
+    REQUEST_DECLINED = "request.declined", _("Request declined")
     MAIL_RESENT = "mail.resent", _("Mail sent again")
     TOKEN_CREATED = "token.created", _("Token created")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")

@@ -56,6 +56,8 @@ def _contexts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
         ("", NewsKind.LICENSE_QUEUED, {**home, "person": LONG}),
         ("", NewsKind.LICENSE_LOST, {**home, "waits": False}),
         (_("and waits again"), NewsKind.LICENSE_LOST, {**home, "waits": True}),
+        ("", NewsKind.OFFLOAD_OFF, {**home, "link": _link("/organizations/acme/policy/mine/")}),
+        *_requests(home),
         ("", NewsKind.LICENSES_WANTED, {**waiting, "count": 1, "names": ["欧阳娜娜"], "more": 0}),
         (
             _("many"),
@@ -73,6 +75,32 @@ def _accepted(home: Mapping[str, Any]) -> list[tuple[str, NewsKind, Mapping[str,
         (_("with a license"), kind, facts),
         (_("who waits for one"), kind, {**facts, "person": LONG, "state": "queued", "place": 3}),
         (_("without one"), kind, {**facts, "wanted": False, "state": "none"}),
+    ]
+
+
+def _requests(home: Mapping[str, Any]) -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
+    asked = {
+        **home,
+        "note": "A release is due on Friday.",
+        "wanted": "",
+        "link": _link("/organizations/acme/requests/"),
+    }
+    answered = {**home, "by": "Olga Owner", "answer": "", "until": None, "approved": True}
+    return [
+        (_("access"), NewsKind.REQUEST_MADE, {**asked, "kind": "access"}),
+        (_("hours"), NewsKind.REQUEST_MADE, {**asked, "kind": "hours", "note": ""}),
+        (_("length"), NewsKind.REQUEST_MADE, {**asked, "kind": "session_length", "wanted": "8 h"}),
+        (
+            _("approved"),
+            NewsKind.REQUEST_ANSWERED,
+            {**answered, "kind": "access", "until": AT, "answer": "Until the release."},
+        ),
+        (_("hours"), NewsKind.REQUEST_ANSWERED, {**answered, "kind": "hours"}),
+        (
+            _("declined"),
+            NewsKind.REQUEST_ANSWERED,
+            {**answered, "kind": "session_length", "approved": False},
+        ),
     ]
 
 

@@ -23,7 +23,7 @@ from orgs.api.shapes import (
 )
 from orgs.enums import Role, Scope
 from orgs.models import Invitation
-from orgs.selectors import MemberFilter, member_rows, members_matching, policy_terms
+from orgs.selectors import MemberFilter, member_rows, members_matching, policy_of, policy_terms
 from orgs.selectors.licenses import license_rows, licenses_in
 
 READ = (Scope.ORG_READ,)
@@ -60,11 +60,19 @@ class PolicyView(OrganizationView):
 
     @extend_schema(
         summary="The policy that holds for the caller",
-        description="Clients fetch it at each start and after `refresh_after_seconds`.",
+        description=(
+            "Clients fetch it at each start and after `refresh_after_seconds`. `version` rises "
+            "whenever what holds for the caller changes. A token of an organization gets the "
+            "policy of everyone."
+        ),
         responses=PolicyShape,
     )
     def get(self, request: Request, slug: str) -> Response:
-        return self.tagged(PolicyShape(policy_terms(self.place(slug).organization)).data)
+        organization = self.place(slug).organization
+        if self.caller.organization is not None:
+            return self.tagged(PolicyShape(policy_terms(organization)).data)
+        terms = policy_of(organization, self.person, self.at).terms
+        return self.tagged(PolicyShape(terms).data)
 
 
 MEMBER_ORDER = ("sort_name", "id")

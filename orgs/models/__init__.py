@@ -4,6 +4,7 @@ from orgs.models.bulk import BulkChange
 from orgs.models.mail import DeclinedMail, Notification, OutgoingMail
 from orgs.models.organizations import Invitation, Membership, Organization, Team, TeamMember
 from orgs.models.people import Person
+from orgs.models.policies import PolicyMark, PolicyOverride, PolicyTarget
 from orgs.models.tokens import Token
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "OutgoingMail",
     "Person",
     "Policy",
+    "PolicyMark",
+    "PolicyOverride",
+    "PolicyTarget",
     "Team",
     "TeamMember",
     "Token",

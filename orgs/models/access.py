@@ -148,6 +148,8 @@ class Policy(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.OneToOneField(Organization, models.CASCADE, related_name="policy")
     version = models.PositiveIntegerField(default=1)
+    # Versions of everyone's policy and of single people's come from one counter.
+    last_version = models.PositiveIntegerField(default=1)
     changed_at = models.DateTimeField()
     offload = models.CharField(
         max_length=16, choices=OffloadSwitch.choices, default=OffloadSwitch.ENABLED
@@ -179,6 +181,9 @@ class Policy(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(sessions_per_person__gte=1), name="policy_sessions_at_least_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(version__lte=models.F("last_version")), name="policy_version_counted"
             ),
         ]
 

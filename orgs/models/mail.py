@@ -16,6 +16,11 @@ from orgs.enums import MailState, NewsKind
 from orgs.models.organizations import Organization
 
 
+def news_choices() -> list[tuple[str, object]]:
+    """The closed list. A function, so that a new kind needs no migration."""
+    return list(NewsKind.choices)
+
+
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     def due(self, at: datetime) -> Self:
         """Those whose turn it is at the instant, the longest due first."""
@@ -42,7 +47,7 @@ class OutgoingMail(models.Model):
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+"
     )
-    kind = models.CharField(max_length=24, choices=NewsKind.choices)
+    kind = models.CharField(max_length=24, choices=news_choices)
     to = models.EmailField(max_length=254)
     sealed = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=MailState.choices, default=MailState.WAITING)
@@ -111,7 +116,7 @@ class Notification(models.Model):
     about = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+"
     )
-    kind = models.CharField(max_length=24, choices=NewsKind.choices)
+    kind = models.CharField(max_length=24, choices=news_choices)
     facts = models.JSONField(default=dict)
     link = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
@@ -135,7 +140,7 @@ class DeclinedMail(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    kind = models.CharField(max_length=24, choices=NewsKind.choices)
+    kind = models.CharField(max_length=24, choices=news_choices)
 
     class Meta:
         constraints = [

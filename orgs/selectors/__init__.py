@@ -48,7 +48,7 @@ from orgs.selectors.places import (
     organizations_of,
     viewer_of,
 )
-from orgs.selectors.policies import PolicyTerms, policy_terms
+from orgs.selectors.policies import EffectivePolicy, PolicyTerms, policy_of, policy_terms
 from orgs.selectors.teams import (
     GainPreview,
     TeamRow,
@@ -67,6 +67,7 @@ __all__ = [
     "AuditPage",
     "AuditRow",
     "Contact",
+    "EffectivePolicy",
     "FirstSteps",
     "GainPreview",
     "Grant",
@@ -101,6 +102,7 @@ __all__ = [
     "members_matching",
     "members_of_team",
     "organizations_of",
+    "policy_of",
     "policy_terms",
     "pool_of",
     "queue",

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from orgs.enums import GrantKind, LicenseState, Role
-from orgs.models import License, LicenseGrant, Membership, Organization, Person, Policy, TeamMember
+from orgs.models import License, LicenseGrant, Membership, Organization, Person, TeamMember
 from orgs.selectors.access import PersonRef, Standing, grant_words, grants_by_person, reference
 from orgs.selectors.places import Contact
-from orgs.selectors.policies import PolicyTerms, terms_of_policy
+from orgs.selectors.policies import PolicyTerms, policies_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +86,14 @@ def accounts_of(person: Person, at: datetime) -> tuple[Account, ...]:
     )
     ids = [row.organization_id for row in memberships]
     standings = _standings(person, memberships, at)
-    policies = {row.organization_id: row for row in Policy.objects.filter(organization__in=ids)}
+    policies = policies_of(person, ids, at)
     owners = _owners(ids)
     return tuple(
         Account(
             organization=row.organization,
             role=row.role,
             standing=standings[row.organization_id],
-            policy=terms_of_policy(policies[row.organization_id], settings.POLICY_REFRESH_SECONDS),
+            policy=policies[row.organization_id].terms,
             contacts=owners.get(row.organization_id, ()),
         )
         for row in memberships

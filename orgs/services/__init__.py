@@ -23,6 +23,7 @@ from orgs.services.bulk import (
     undo,
 )
 from orgs.services.expiry import expire_grants
+from orgs.services.following import end_overrides_everywhere
 from orgs.services.invitations import (
     Invited,
     SentInvitation,
@@ -61,6 +62,7 @@ __all__ = [
     "create_organization",
     "create_team",
     "delete_team",
+    "end_overrides_everywhere",
     "expire_grants",
     "grant_many",
     "grant_to_all",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import not_found
 from orgs.enums import Event, Role
-from orgs.models import LicenseGrant, Membership, Organization, Person, TeamMember
+from orgs.models import LicenseGrant, Membership, Organization, Person, PolicyTarget, TeamMember
 from orgs.policies import Departure, check_can_change_people, check_keeps_an_owner
 from orgs.services import audit
 from orgs.services.checking import invalid
@@ -124,6 +124,7 @@ def take_out(
     )
     TeamMember.objects.filter(organization=organization, person_id__in=people).delete()
     LicenseGrant.objects.filter(organization=organization, person_id__in=people).delete()
+    PolicyTarget.objects.filter(organization=organization, person_id__in=people).delete()
     Membership.objects.filter(organization=organization, person_id__in=people).delete()
     for role in Role.values:
         audit.record_many(

@@ -11,16 +11,15 @@ from django.utils.translation import gettext as _
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Event, OffloadSwitch
-from orgs.models import AccessLoss, License, Organization, Policy
+from orgs.models import Organization, Policy
 from orgs.policies import check_can_change_policy
 from orgs.services import audit
+from orgs.services.following import following, next_version
 from orgs.services.locking import lock, viewer
 
 LEAST_TIMEOUT_SECONDS, MOST_TIMEOUT_SECONDS = 10, 3_600
 MOST_SESSION_SECONDS = 365 * 86_400
 MOST_SESSIONS = 100
-# Only this switch takes access away: `disabled` is the client's default, which its user may turn.
-SWITCHED_OFF = OffloadSwitch.ALWAYS_DISABLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,10 @@ def update_policy(
 ) -> Policy:
     """Set the policy; a change gives it the next version. Owners only.
 
-    Switching Offload off is access lost for everyone who has a license, at `at` (rule 14).
-    Refuses with 400 and the fields to blame.
+    Switching Offload off is access lost at `at` for everyone who has a license, unless a policy
+    for them says otherwise (rule 14). Refuses with 400 and the fields to blame.
     """
-    _check(change)
+    check_policy(change)
     with transaction.atomic():
         row = lock(organization.pk)
         check_can_change_policy(viewer(actor, row))
@@ -57,21 +56,20 @@ def update_policy(
         before, after = _difference(policy, change)
         if not after:
             return policy
-        switched_off = after.get("offload") == SWITCHED_OFF
-        for name in after:
-            setattr(policy, name, _value(change, name))
-        policy.version += 1
-        policy.changed_at = at
-        policy.save()
-        if switched_off:
-            _lose_access(row, at)
+        before["version"] = policy.version
+        with following(row, at):
+            policy.version = policy.last_version = next_version(row)
+            for name in after:
+                setattr(policy, name, _value(change, name))
+            policy.changed_at = at
+            policy.save()
         audit.record(
             event=Event.POLICY_CHANGED,
             actor=actor,
             at=at,
             organization_id=row.pk,
             subject=("policy", policy.pk),
-            before={**before, "version": policy.version - 1},
+            before=before,
             after={**after, "version": policy.version},
         )
     return policy
@@ -92,15 +90,8 @@ def _difference(policy: Policy, change: PolicyChange) -> tuple[dict[str, Any], d
     return before, {name: _value(change, name) for name in names}
 
 
-def _lose_access(organization: Organization, at: datetime) -> None:
-    holders = License.objects.held().filter(organization=organization)
-    AccessLoss.objects.bulk_create(
-        AccessLoss(organization=organization, person_id=person, at=at, cause="policy_off")
-        for person in holders.order_by("granted_at", "id").values_list("person_id", flat=True)
-    )
-
-
-def _check(change: PolicyChange) -> None:
+def check_policy(change: PolicyChange) -> None:
+    """Refuse what no policy may say, with the fields to blame."""
     errors: dict[str, list[str]] = {}
     if change.offload not in OffloadSwitch.values:
         errors["offload"] = [_("Choose one of the five settings.")]

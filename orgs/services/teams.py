@@ -15,6 +15,7 @@ from orgs.policies import check_can_change_people
 from orgs.services import audit
 from orgs.services.checking import clean_name, invalid, members_among
 from orgs.services.expiry import lock_at, record_grants
+from orgs.services.following import following
 from orgs.services.licensing import Settled, settle
 from orgs.services.locking import viewer
 from orgs.services.notices import tell
@@ -76,7 +77,8 @@ def delete_team(
         record_grants(Event.ACCESS_REVOKED, actor, at, row, grants)
         before = {"name": audit.Named(team.name), "members": len(people)}
         _record(Event.TEAM_DELETED, actor, at, team, before)
-        team.delete()
+        with following(row, at):
+            team.delete()
         return _settled(actor, at, row, "team_deleted", people if grants else ())
 
 
@@ -109,7 +111,8 @@ def remove_from_team(
         team = team_of(row, team_id)
         rows = TeamMember.objects.filter(team=team, person_id__in=person_ids)
         gone = list(rows.order_by("joined_at", "id").values_list("person_id", flat=True))
-        rows.delete()
+        with following(row, at):
+            rows.delete()
         _record_people(Event.TEAM_MEMBER_REMOVED, actor, at, team, gone)
         return gone, _settled(actor, at, row, "left_team", gone)
 
@@ -120,10 +123,11 @@ def put_in(
     """Members into a team of the locked organization."""
     known = set(_people_in(team))
     new = [person for person in people if person not in known]
-    TeamMember.objects.bulk_create(
-        TeamMember(organization=organization, team=team, person_id=person, joined_at=at)
-        for person in new
-    )
+    with following(organization, at):
+        TeamMember.objects.bulk_create(
+            TeamMember(organization=organization, team=team, person_id=person, joined_at=at)
+            for person in new
+        )
     _record_people(Event.TEAM_MEMBER_ADDED, actor, at, team, new)
     return new, _settled(actor, at, organization, "joined_team", new)
 

@@ -11,8 +11,10 @@ from orgs.enums import OffloadSwitch
 from orgs.forms import PolicyForm, blame
 from orgs.frames import SEERS, Frame, organization_page
 from orgs.policies import check_can_change_policy
-from orgs.selectors import PolicyTerms, policy_terms, pool_of
+from orgs.selectors import AuditFilter, PolicyTerms, audit_page, policy_terms, pool_of
+from orgs.selectors.overrides import overrides
 from orgs.views.hints import why_not
+from orgs.views.policy_words import terms_in_words
 
 
 @organization_page("policy", roles=SEERS)
@@ -31,6 +33,10 @@ def policy(request: HttpRequest, frame: Frame) -> HttpResponse:
         ask=ask,
         holders=pool_of(frame.organization).held,
         hint=why_not(check_can_change_policy, frame),
+        overrides=[
+            (row, terms_in_words(row.terms)) for row in overrides(frame.organization, frame.at)
+        ],
+        history=audit_page(frame.organization, AuditFilter(subject_kind="policy"), size=10).rows,
     )
     return render(request, "orgs/policy.html", context, status=400 if form.errors else 200)
 

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from offload_portal.common.periods import to_seconds
 from orgs.models import Organization
-from orgs.services import expire_grants
+from orgs.services import end_overrides_everywhere, expire_grants
 from sessions import clock
 from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
@@ -184,6 +184,7 @@ def sweep(*, at: datetime) -> Tick:
     """Write down everything that is true by now. One failure doesn't stop the rest."""
     settle_subscriptions(at=at)
     expire_grants(at=at)
+    end_overrides_everywhere(at=at)
     metered = failed = ended = 0
     for organization_id in _due(at):
         try:

@@ -14,7 +14,7 @@ from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Event
 from orgs.models import Organization, Person
-from orgs.selectors import PolicyTerms, contacts, policy_terms, standing_to_start
+from orgs.selectors import PolicyTerms, contacts, policy_of, standing_to_start
 from orgs.services import audit
 from sessions import clock
 from sessions.models import Pulse, Session
@@ -118,7 +118,7 @@ def preview_start(
 def _checked(
     at: datetime, person: Person, organization: Organization, request: StartRequest
 ) -> tuple[datetime, PolicyTerms, Wish]:
-    policy = policy_terms(organization)
+    policy = policy_of(organization, person, at).terms
     wish = _wish(request, policy, person)
     metered = meter_organization(organization_id=organization.pk, at=at)
     at = metered.until

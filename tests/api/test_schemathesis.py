@@ -22,13 +22,19 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from offload_portal.pages.api.documents import document
+from orgs.services.overrides import OverrideChange, add_override
 from tests.api.conftest import Api
+from tests.factories import actor
 
 pytestmark = pytest.mark.django_db
 
 EXAMPLES = 10
 # Fields whose values a rule may refuse that no schema can say: signed, listed, in order.
 RULES = {"cursor", "zone", "plan", "slug", "name", "engine_size", "gpu", "from", "limit_microusd"}
+# Of a policy: what goes together, and bounds that lean on one another.
+RULES |= {"terms", "targets", "until", "description", "offload", "gpu_allowed", "engine_sizes"}
+RULES |= {"idle_timeout_seconds", "idle_timeout_least_seconds", "idle_timeout_most_seconds"}
+RULES |= {"longest_session_seconds", "sessions_per_person", "keep_alive_most_seconds"}
 RULES |= {"let_finish", "committed_compute_seconds", "compute_seconds"}
 ROLES = ["owner", "member", "stranger"]
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -60,10 +66,18 @@ def one_connection() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(api: Any, member: Any, organization: Any, settings: Any) -> dict[str, str]:
+def world(
+    api: Any, owner: Any, member: Any, organization: Any, at: Any, settings: Any
+) -> dict[str, str]:
     settings.API_REQUESTS_PER_MINUTE = 1_000_000
     started = api(member).post("sessions", {"organization": organization.slug}).json()
-    return {"slug": organization.slug, "session_id": started["id"]}
+    change = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), [member.pk])
+    policy = add_override(actor=actor(owner), at=at, organization=organization, change=change)
+    return {
+        "slug": organization.slug,
+        "session_id": started["id"],
+        "policy_id": str(policy.pk),
+    }
 
 
 def breaks_a_rule(response: Any) -> bool:
@@ -137,6 +151,24 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "organizations/{slug}/subscription"): {"committed_compute_seconds": 1},
     ("POST", "organizations/{slug}/top-ups"): {"compute_seconds": 1},
     ("PUT", "organizations/{slug}/limits"): {"mode": "limited", "limit_microusd": 1, "reason": "r"},
+    ("POST", "organizations/{slug}/policies"): {
+        "name": "Long",
+        "description": "d",
+        "teams": ["0199c2a1-3f6e-7cc0-9d5e-0123456789ab"],
+        "people": ["0199c2a1-3f6e-7cc0-9d5e-0123456789ab"],
+        "until": "2027-03-11T13:00:00Z",
+        "terms": {
+            "offload": "enabled",
+            "idle_timeout_seconds": 300,
+            "idle_timeout_least_seconds": 10,
+            "idle_timeout_most_seconds": 3_600,
+            "engine_sizes": ["standard"],
+            "gpu_allowed": False,
+            "longest_session_seconds": 3_600,
+            "sessions_per_person": 1,
+            "keep_alive_most_seconds": 60,
+        },
+    },
     ("POST", "sessions"): {
         "organization": "{slug}",
         "engine_size": "standard",

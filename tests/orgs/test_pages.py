@@ -9,6 +9,7 @@ from django.test import Client
 from orgs import selectors, services
 from orgs.enums import Role
 from orgs.models import Invitation, LicenseGrant, Membership, Organization
+from orgs.services.overrides import OverrideChange, add_override
 from tests.factories import actor
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -55,11 +56,17 @@ def address(place, people, owner, at):
     order = {"actor": actor(owner), "at": at, "organization": place}
     team = services.create_team(name="Web", person_ids=[people["member"].pk], **order)
     change = services.grant_many(person_ids=[people["editor"].pk], **order).undo_id
+    long = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), [people["member"].pk])
+    policy = add_override(change=long, **order)
     mail.outbox.clear()
 
     def made(path: str) -> str:
         filled = path.format(
-            member=people["member"].pk, invitation=invitation.pk, team=team.pk, change=change
+            member=people["member"].pk,
+            invitation=invitation.pk,
+            team=team.pk,
+            change=change,
+            policy=policy.pk,
         )
         return f"/organizations/{place.slug}/{filled}"
 
@@ -110,6 +117,14 @@ ROUTES = [
     ("post", "access/selected/", {"keep": "everyone"}, 302, 403, 403),
     ("get", "policy/", {}, 200, 200, 403),
     ("post", "policy/", {**POLICY, "idle_timeout_seconds": "600"}, 302, 403, 403),
+    ("get", "policy/mine/", {}, 200, 200, 200),
+    ("get", "policy/of/{member}/", {}, 200, 200, 200),
+    ("get", "policy/add/", {}, 200, 403, 403),
+    ("post", "policy/add/", {"name": "Short"}, 400, 403, 403),
+    ("get", "policy/{policy}/", {}, 200, 403, 403),
+    ("post", "policy/{policy}/", {"name": "Short"}, 400, 403, 403),
+    ("get", "policy/{policy}/remove/", {}, 200, 403, 403),
+    ("post", "policy/{policy}/remove/", {}, 302, 403, 403),
     ("get", "mail/", {}, 200, 403, 403),
     ("post", "mail/", {}, 302, 403, 403),
     ("get", "audit/", {}, 200, 200, 403),
@@ -163,6 +178,7 @@ def test_no_route_of_an_organization_is_missing_from_the_table():
         path = path.replace("<uuid:person_id>", "{member}")
         path = path.replace("<uuid:invitation_id>", "{invitation}")
         path = path.replace("<uuid:team_id>", "{team}").replace("<uuid:change_id>", "{change}")
+        path = path.replace("<uuid:policy_id>", "{policy}")
         assert path in known, f"{path} is not in the table of routes"
 
 
