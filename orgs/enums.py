@@ -12,6 +12,11 @@ class Role(models.TextChoices):
     MEMBER = "member", _("Member")
 
 
+def sees_everything(role: str) -> bool:
+    """Owners and editors see everything of the organization (rule 2)."""
+    return role in (Role.OWNER, Role.EDITOR)
+
+
 class GrantKind(models.TextChoices):
     """To whom a grant gives a license (rule 4)."""
 

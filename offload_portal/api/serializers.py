@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -35,6 +36,20 @@ class Shape(serializers.Serializer[Any]):
 
     limits: Mapping[str, Any] = {}
 
+    @classmethod
+    def valid(cls, data: Any) -> Any:
+        """What the shape makes of data; raises ValidationError.
+
+        One instance serves all requests: it keeps nothing of them, and making one copies each of
+        its fields. Only who made a mistake gets an instance of their own, to tell it in full.
+        """
+        try:
+            return _kept(cls).run_validation(data)
+        except serializers.ValidationError:
+            shape = cls(data=data)
+            shape.is_valid(raise_exception=True)
+            return shape.validated_data
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             known = {field.field_name for field in self._writable_fields}
@@ -44,6 +59,11 @@ class Shape(serializers.Serializer[Any]):
                     {name: [_("There is no such field.")] for name in unknown}
                 )
         return super().to_internal_value(data)
+
+
+@cache
+def _kept(shape: type[Shape]) -> Shape:
+    return shape()
 
 
 class InstantField(serializers.Field[datetime, str, str, datetime]):
@@ -76,7 +96,7 @@ class InstantField(serializers.Field[datetime, str, str, datetime]):
 
 def zulu(at: datetime) -> str:
     """RFC 3339 in UTC, whole seconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 class WholeNumberField(serializers.IntegerField):

@@ -9,13 +9,16 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import redis
 from django.conf import settings
-from django.core.cache import BaseCache, cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -25,6 +28,12 @@ from offload_portal.common.refusals import Refusal
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 60
+# Counts, and forgets the count once its window is over.
+COUNT = """
+local used = redis.call("INCR", KEYS[1])
+if used == 1 then redis.call("EXPIRE", KEYS[1], ARGV[1]) end
+return used
+"""
 # An organization's people and tokens together; one token must not starve the others.
 ORGANIZATION_FACTOR = 50
 _in_process = LocMemCache("api-rate", {"OPTIONS": {"MAX_ENTRIES": 100_000}})
@@ -44,19 +53,29 @@ class Count:
         return max(0, self.limit - self.used)
 
 
-def _store() -> BaseCache:
-    return cache if settings.REDIS_URL else _in_process
+def _used(key: str) -> int:
+    """How often the key was counted, this time included."""
+    if settings.REDIS_URL:
+        return int(_counter(settings.REDIS_URL)(keys=[key], args=[2 * WINDOW_SECONDS]))
+    _in_process.add(key, 0, 2 * WINDOW_SECONDS)
+    return _in_process.incr(key)
+
+
+@cache
+def _counter(address: str) -> Any:
+    """One client with its pool, and one trip: Django's cache makes both anew, three times each."""
+    # One more try is for a connection that the server closed meanwhile; nobody waits for more.
+    again = Retry(NoBackoff(), 1)
+    client = redis.Redis.from_url(address, socket_timeout=2, socket_connect_timeout=2, retry=again)
+    return client.register_script(COUNT)
 
 
 def _count(policy: str, name: str, limit: int) -> Count | None:
     """Count one request; None where the cache is away."""
     now = int(time.time())
     window, passed = divmod(now, WINDOW_SECONDS)
-    key = f"api.rate.{policy}.{name}.{window}"
     try:
-        store = _store()
-        store.add(key, 0, 2 * WINDOW_SECONDS)
-        used = store.incr(key)
+        used = _used(f"portal:rate:{policy}:{name}:{window}")
     except Exception as error:
         logger.warning("The cache is away, so nobody is limited: %s", error)
         return None

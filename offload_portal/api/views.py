@@ -77,7 +77,10 @@ class PortalView(APIView):
 
     def _query(self, request: Request) -> dict[str, Any]:
         method = "GET" if request.method == "HEAD" else str(request.method)
-        shape = self.queries.get(method, NoQuery)()
+        kind = self.queries.get(method, NoQuery)
+        if not request._request.META.get("QUERY_STRING") and kind is NoQuery:
+            return {}
+        shape = kind()
         data: dict[str, Any] = {}
         for name, values in request.query_params.lists():
             if isinstance(shape.fields.get(name), ListField):
@@ -86,7 +89,7 @@ class PortalView(APIView):
                 raise invalid({name: [_once()]})
             else:
                 data[name] = values[0]
-        return self.checked(type(shape)(data=data))
+        return dict(kind.valid(data))
 
     def checked(self, shape: BaseSerializer[Any]) -> dict[str, Any]:
         shape.is_valid(raise_exception=True)
@@ -94,7 +97,11 @@ class PortalView(APIView):
 
     def body(self, shape: type[Shape]) -> dict[str, Any]:
         """The body in this shape, or 400 that names each field at fault."""
-        return self.checked(shape(data=self.request.data))
+        return dict(self.valid(shape))
+
+    def valid(self, shape: type[Shape]) -> Any:
+        """What the shape makes of the body, which need not be a dictionary."""
+        return shape.valid(self.request.data)
 
     @property
     def caller(self) -> Caller:

@@ -9,7 +9,7 @@ import uuid
 from django.db import connection
 
 
-def _number(organization_id: uuid.UUID) -> int:
+def number_of(organization_id: uuid.UUID) -> int:
     """64 signed bits of the identifier; its end is random, its beginning is the time."""
     return int.from_bytes(organization_id.bytes[8:], "big", signed=True)
 
@@ -20,7 +20,7 @@ def _take(function: str, organization_id: uuid.UUID) -> None:
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [_number(organization_id)])
+        cursor.execute(f"SELECT {function}(%s)", [number_of(organization_id)])
 
 
 def lock_alone(organization_id: uuid.UUID) -> None:

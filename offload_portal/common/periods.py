@@ -27,7 +27,10 @@ def cut_to_second(at: datetime) -> datetime:
 
 def to_seconds(at: datetime) -> int:
     """POSIX seconds of the whole second that `at` is in; also right before 1970."""
-    return (cut_to_second(at) - _EPOCH) // _SECOND
+    if at.tzinfo is None:
+        raise ValueError("An instant needs a time zone.")
+    # In two different zones Python subtracts in UTC; in one it would by the wall clock.
+    return ((at if at.tzinfo is UTC else at.astimezone(UTC)) - _EPOCH) // _SECOND
 
 
 def from_seconds(seconds: int) -> datetime:

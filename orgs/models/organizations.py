@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.identifiers import uuid7
-from orgs.enums import Role
+from orgs.enums import Role, sees_everything
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -80,7 +80,7 @@ class Membership(models.Model):
     @property
     def sees_everything(self) -> bool:
         """Owners and editors see everything of the organization (rule 2)."""
-        return self.role in (Role.OWNER, Role.EDITOR)
+        return sees_everything(self.role)
 
 
 class Team(models.Model):

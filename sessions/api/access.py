@@ -11,7 +11,14 @@ from orgs.enums import Scope
 from orgs.models import Membership, Organization, Person
 from sessions.filters import SessionFilter
 from sessions.models import Session
-from sessions.selectors import filter_for, find_own_session, find_session
+from sessions.selectors import (
+    Reading,
+    filter_for,
+    find_own_reading,
+    find_own_session,
+    find_reading,
+    find_session,
+)
 
 NOBODY = uuid.UUID(int=0)
 FILTERS = (
@@ -37,17 +44,30 @@ class SessionsAccess(OrganizationView):
         self._check_scope(session)
         return session, membership
 
-    def found_anew(self, session_id: uuid.UUID) -> Session:
-        """The session for a request that was counted already and asks again after waiting."""
-        self.authenticate_anew()
-        session, _membership = find_session(self.person, session_id)
-        self._check_scope(session)
-        return session
-
     def _check_scope(self, session: Session) -> None:
         own = session.person_id == self.person.pk
         if not own and not self.caller.has_any(self.others_scopes):
             raise insufficient_scope(self.others_scopes)
+
+    def reading(self, session_id: uuid.UUID) -> Reading:
+        """The same as one statement reads it, where the route needs no more."""
+        reading = find_reading(self.person, session_id)
+        throttling.count_organization(self.request, reading.session.organization_id)
+        self._check_scope(reading.session)
+        return reading
+
+    def reading_anew(self, session_id: uuid.UUID) -> Reading:
+        """The session for a request that was counted already and asks again after waiting."""
+        self.authenticate_anew()
+        reading = find_reading(self.person, session_id)
+        self._check_scope(reading.session)
+        return reading
+
+    def own_reading(self, session_id: uuid.UUID) -> Reading:
+        """The caller's own session; 404 for all others'."""
+        reading = find_own_reading(self.person, session_id)
+        throttling.count_organization(self.request, reading.session.organization_id)
+        return reading
 
     def own(self, session_id: uuid.UUID) -> Session:
         """The caller's own session; 404 for all others'."""

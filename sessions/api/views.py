@@ -46,12 +46,11 @@ from sessions.selectors import (
     SessionView,
     ended_in_second,
     session_page,
-    session_view,
     view_by_id,
     view_of_new,
 )
 from sessions.selectors.insights import insights
-from sessions.services.activity import next_report_seconds
+from sessions.services.activity import ActivityReport, next_report_seconds
 from sessions.services.starting import StartRequest
 from sessions.waiting import watch
 
@@ -190,8 +189,7 @@ class SessionDetailView(SessionsAccess):
         responses=SessionShape,
     )
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
-        session, _membership = self.found(session_id)
-        view = session_view(session, self.at)
+        view = self.reading(session_id).view(self.at)
         seconds = self.query.get("wait", 0)
         if seconds and self.query.get("etag") in (etags.weak(tag_of(view)), _strong(view)):
             view = self._waited(view, seconds)
@@ -204,7 +202,7 @@ class SessionDetailView(SessionsAccess):
             return view
         with watch.reading:
             self.at = cut_to_second(timezone.now())
-            fresh = session_view(self.found_anew(view.id), self.at)
+            fresh = self.reading_anew(view.id).view(self.at)
             let_go_of_connection()
         return fresh
 
@@ -222,7 +220,9 @@ class SessionPostView(SessionsAccess):
     refusals = {"POST": (409, 410)}
 
     def answer(self, session: Session) -> Response:
-        view = view_by_id(session.pk, self.at)
+        return self.answered(view_by_id(session.pk, self.at))
+
+    def answered(self, view: SessionView) -> Response:
         return Response(session_json(view), headers={"ETag": etags.weak(tag_of(view))})
 
 
@@ -270,12 +270,11 @@ class ActivityView(SessionPostView):
     )
     @idempotent
     def post(self, request: Request, session_id: uuid.UUID) -> Response:
-        session = self.own(session_id)
-        shape = ActivityShape(data=request.data)
-        shape.is_valid(raise_exception=True)
-        services.report(actor=self.actor, at=self.at, session=session, report=shape.validated_data)
-        response = self.answer(session)
-        response.data["next_report_seconds"] = next_report_seconds(session)
+        reading = self.own_reading(session_id)
+        report: ActivityReport = self.valid(ActivityShape)
+        view = services.record_report(actor=self.actor, at=self.at, reading=reading, report=report)
+        response = self.answered(view)
+        response.data["next_report_seconds"] = next_report_seconds(reading.session)
         return response
 
 

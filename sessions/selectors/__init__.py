@@ -7,13 +7,16 @@ from sessions.selectors.lists import (
     SessionPage,
     ended_in_second,
     filter_for,
+    find_own_reading,
     find_own_session,
+    find_reading,
     find_session,
     person_with_sessions,
     session_page,
     session_view,
     view_by_id,
 )
+from sessions.selectors.reading import Reading
 from sessions.selectors.views import PromptView, SessionView, view_of_new, views_of
 
 __all__ = [
@@ -21,13 +24,16 @@ __all__ = [
     "Figures",
     "Insights",
     "PromptView",
+    "Reading",
     "SessionKey",
     "SessionPage",
     "SessionView",
     "activity_summary",
     "ended_in_second",
     "filter_for",
+    "find_own_reading",
     "find_own_session",
+    "find_reading",
     "find_session",
     "insights",
     "person_with_sessions",

@@ -45,17 +45,18 @@ def facts_of(session: Session, ends: Iterable[clock.EndFact] = ()) -> clock.Fact
 
     `ends` are those that lower floors hold and that its row doesn't have yet.
     """
-    return _facts_of(session, ends, closed_stretches(session))
+    return facts_from(session, closed_stretches(session), ends)
 
 
 def facts_of_new(session: Session) -> clock.Facts:
     """The clock's facts of a session that was started this very moment, with its pulse."""
-    return _facts_of(session, (), ())
+    return facts_from(session, (), ())
 
 
-def _facts_of(
-    session: Session, ends: Iterable[clock.EndFact], closed: tuple[clock.Stretch, ...]
+def facts_from(
+    session: Session, closed: tuple[clock.Stretch, ...], ends: Iterable[clock.EndFact]
 ) -> clock.Facts:
+    """The same from a session with its pulse, where the closed stretches are known."""
     own: list[clock.EndFact] = []
     if session.stop_at is not None:
         reason = clock.EndReason(session.stop_reason)
@@ -170,14 +171,18 @@ def _subscription_ends(running: list[Session]) -> list[tuple[Session, datetime]]
     subscriptions = Subscription.objects.filter(
         organization_id__in={session.organization_id for session in running}
     ).order_by("started_at", "id")
-    instants: dict[uuid.UUID, list[datetime]] = defaultdict(list)
+    contracts: dict[uuid.UUID, list[Subscription]] = defaultdict(list)
     for subscription in subscriptions:
-        for at in (subscription.suspended_at, subscription.ends_at):
-            if at is not None:
-                instants[subscription.organization_id].append(at)
+        contracts[subscription.organization_id].append(subscription)
     found = []
     for session in running:
-        later = [at for at in instants[session.organization_id] if at >= session.created_at]
-        if later:
-            found.append((session, min(later)))
+        at = earliest_end(contracts[session.organization_id], session.created_at)
+        if at is not None:
+            found.append((session, at))
     return found
+
+
+def earliest_end(subscriptions: Iterable[Subscription], since: datetime) -> datetime | None:
+    """The first suspension or end of them at or after the instant, as far as it is known."""
+    instants = [at for each in subscriptions for at in (each.suspended_at, each.ends_at)]
+    return min((at for at in instants if at is not None and at >= since), default=None)

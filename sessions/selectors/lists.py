@@ -9,12 +9,16 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import not_found
+from orgs.enums import sees_everything
 from orgs.models import Membership, Person
 from sessions import clock
 from sessions.filters import SessionFilter
 from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.selectors.reading import Reading, read_session
 from sessions.selectors.views import SessionView, views_of
+
+NOBODY = uuid.UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,34 @@ def find_own_session(person: Person, session_id: uuid.UUID) -> Session:
     return session
 
 
+def find_reading(person: Person, session_id: uuid.UUID) -> Reading:
+    """The session whole; 404 unless it is the person's to see (rule 2). One statement."""
+    reading = read_session(session_id, person.pk)
+    if reading is None or reading.role is None:
+        raise not_found()
+    if reading.session.person_id != person.pk and not sees_everything(reading.role):
+        raise not_found()
+    return reading
+
+
+def find_own_reading(person: Person, session_id: uuid.UUID) -> Reading:
+    """The person's own session while they belong to its organization; else 404. One statement."""
+    reading = read_session(session_id, person.pk)
+    if reading is None or reading.role is None or reading.session.person_id != person.pk:
+        raise not_found()
+    return reading
+
+
 def session_view(session: Session, at: datetime) -> SessionView:
     return views_of([session], at)[0]
 
 
 def view_by_id(session_id: uuid.UUID, at: datetime) -> SessionView:
-    """A fresh view of a session that is known to exist."""
-    return session_view(_with_facts().get(pk=session_id), at)
+    """A fresh view of a session that is known to exist. One statement."""
+    reading = read_session(session_id, NOBODY)
+    if reading is None:
+        raise not_found()
+    return reading.view(at)
 
 
 def filter_for(person: Person, organization_id: uuid.UUID | None = None) -> SessionFilter:

@@ -133,15 +133,32 @@ def _instant(seconds: int | None) -> datetime | None:
 
 
 def view_of(session: Session, at: datetime, beside: Beside) -> SessionView:
-    return _view(session, at, beside, facts_of(session, beside.ends.get(session.id, ())))
+    return described(
+        session,
+        facts_of(session, beside.ends.get(session.id, ())),
+        at,
+        uses=beside.uses.get(session.id, NO_USE),
+        images=tuple(beside.images.get(session.id, ())),
+        runs=beside.runs.get(session.id, 0),
+    )
 
 
 def view_of_new(session: Session) -> SessionView:
     """A session at its start, as its transaction left it: nothing else needs to be read."""
-    return _view(session, session.created_at, Beside(), facts_of_new(session))
+    facts = facts_of_new(session)
+    return described(session, facts, session.created_at, uses=NO_USE, images=(), runs=0)
 
 
-def _view(session: Session, at: datetime, beside: Beside, facts: clock.Facts) -> SessionView:
+def described(
+    session: Session,
+    facts: clock.Facts,
+    at: datetime,
+    *,
+    uses: Mapping[str, SourceUse],
+    images: tuple[str, ...],
+    runs: int,
+) -> SessionView:
+    """What the clock makes of the facts at the instant, with what stands beside them."""
     moment = clock.state_at(facts, to_seconds(at))
     person = session.person
     return SessionView(
@@ -172,9 +189,9 @@ def _view(session: Session, at: datetime, beside: Beside, facts: clock.Facts) ->
         idle_seconds=moment.idle_seconds,
         billed_seconds=moment.billed_seconds,
         compute_seconds=moment.billed_seconds * session.multiplier,
-        by_source=beside.uses.get(session.id, NO_USE),
-        container_count=beside.runs.get(session.id, 0),
-        images=tuple(beside.images.get(session.id, ())),
+        by_source=uses,
+        container_count=runs,
+        images=images,
         prompt=_prompt(moment.prompt),
         keep_alive=_kept(session, moment, at),
         notices=(),

@@ -2,16 +2,16 @@
 
 from sessions.services.activity import (
     ActivityReport,
-    ContainerSeen,
-    SampleSeen,
     answer_prompt,
     keep_alive,
     report,
 )
 from sessions.services.ending import stop, stop_all
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
+from sessions.services.keeping import ContainerSeen, SampleSeen
 from sessions.services.keys import GivenKeys, forget_keys, give_keys, make_keys, note_key_used
 from sessions.services.metering import change_allowance, meter_organization, sweep
+from sessions.services.reporting import record as record_report
 from sessions.services.starting import StartPreview, preview_start, start
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "meter_organization",
     "note_key_used",
     "preview_start",
+    "record_report",
     "report",
     "start",
     "stop",

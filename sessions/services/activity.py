@@ -4,7 +4,6 @@ A report never meters. It holds the organization's lock together with other repo
 the watermark stands still while it is recorded with the later of its instant and the watermark.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -19,33 +18,13 @@ from offload_portal.common.periods import from_seconds, to_seconds
 from offload_portal.common.refusals import Refusal, not_found
 from orgs.selectors import contacts
 from sessions import clock
-from sessions.models import ContainerRun, Pulse, Sample, Session, Stretch
+from sessions.models import Pulse, Session, Stretch
 from sessions.policies import can_keep_alive, check_can_keep_alive
 from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.services.keeping import ContainerSeen, SampleSeen, keep_runs, keep_samples
 from usage.models import Allowance
 
 LONGEST_BETWEEN_REPORTS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSeen:
-    id: str
-    image: str
-    started_at: datetime
-    name: str = ""
-    exited_at: datetime | None = None
-    exit_code: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SampleSeen:
-    """`cpu_milli_percent`: thousandths of a percent, 100,000 for one whole processor."""
-
-    at: datetime
-    cpu_milli_percent: int
-    memory_bytes: int
-    network_rx_bytes: int = 0
-    network_tx_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +64,8 @@ def report(*, actor: Actor, at: datetime, session: Session, report: ActivityRepo
         )
         _refuse(reaction)
         _write(fresh, reaction, report)
-        _keep_runs(fresh, report.containers)
-        _keep_samples(fresh, report.samples)
+        keep_runs(fresh, report.containers)
+        keep_samples(fresh, report.samples)
 
 
 def answer_prompt(
@@ -134,12 +113,14 @@ def _check_until(session: Session, at: datetime, until: datetime) -> None:
 
 
 def _locked(session: Session, at: datetime) -> tuple[Session, clock.Facts, datetime]:
-    """The session as it is now, its row held, and the instant that the fact is recorded with."""
+    """The session as it is now, its rows held, and the instant that the fact is recorded with."""
     lock_together(session.organization_id)
     watermark = Allowance.objects.filter(organization_id=OuterRef("organization_id"))
     fresh = (
         Session.objects.with_facts()
-        .select_for_update(of=("self",))
+        # Each has a pulse; said here, the join is one that can be locked.
+        .filter(pulse__isnull=False)
+        .select_for_update(of=("self", "pulse"))
         .annotate(metered_until=Subquery(watermark.values("metered_until")))
         .get(pk=session.pk)
     )
@@ -199,63 +180,3 @@ def _write(session: Session, reaction: clock.Reaction, seen: ActivityReport | No
         or seen is None
     ):
         Session.objects.filter(pk=session.pk).update(version=F("version") + 1)
-
-
-def _keep_runs(session: Session, seen: Sequence[ContainerSeen]) -> None:
-    """Runs are new, or they exited; a run that has exited never comes back to life."""
-    if not seen:
-        return
-    known = {
-        (run.container_id, run.started_at): run
-        for run in ContainerRun.objects.filter(
-            session=session, container_id__in={container.id for container in seen}
-        )
-    }
-    new: dict[tuple[str, datetime], ContainerRun] = {}
-    changed = []
-    for container in seen:
-        key = (container.id, container.started_at)
-        run = known.get(key) or new.get(key)
-        if run is None:
-            new[key] = _run_of(session, container)
-        elif run.exited_at is None and container.exited_at is not None:
-            run.exited_at, run.exit_code = container.exited_at, container.exit_code
-            if key in known:
-                changed.append(run)
-    if new:
-        ContainerRun.objects.bulk_create(new.values(), ignore_conflicts=True)
-    if changed:
-        ContainerRun.objects.bulk_update(changed, ["exited_at", "exit_code"])
-
-
-def _run_of(session: Session, seen: ContainerSeen) -> ContainerRun:
-    return ContainerRun(
-        organization_id=session.organization_id,
-        session=session,
-        container_id=seen.id,
-        name=seen.name,
-        image=seen.image,
-        started_at=seen.started_at,
-        exited_at=seen.exited_at,
-        exit_code=seen.exit_code,
-    )
-
-
-def _keep_samples(session: Session, seen: Sequence[SampleSeen]) -> None:
-    if not seen:
-        return
-    Sample.objects.bulk_create(
-        [
-            Sample(
-                organization_id=session.organization_id,
-                session_id=session.id,
-                at=sample.at,
-                cpu_milli_percent=sample.cpu_milli_percent,
-                memory_bytes=sample.memory_bytes,
-                network_rx_bytes=sample.network_rx_bytes,
-                network_tx_bytes=sample.network_tx_bytes,
-            )
-            for sample in seen
-        ],
-        ignore_conflicts=True,
-    )

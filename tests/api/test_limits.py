@@ -54,7 +54,7 @@ def test_an_organization_has_a_limit_of_its_own(
 def test_with_the_cache_away_everybody_passes(api, member, settings, caplog, clock):
     settings.API_REQUESTS_PER_MINUTE = 1
     caller = api(member)
-    with mock.patch.object(throttling, "_store", side_effect=ConnectionError("away")):
+    with mock.patch.object(throttling, "_used", side_effect=ConnectionError("away")):
         assert [caller.get("me").status_code for _turn in range(3)] == [200, 200, 200]
     assert "The cache is away" in caplog.text
 
@@ -66,26 +66,45 @@ def test_who_has_no_token_is_limited_by_address(nobody, settings, clock):
 
 
 def test_what_a_report_costs(api, member, organization, clock):
-    """Authentication is one statement; nothing grows with what a report holds."""
+    """P5: one statement authenticates, one reads, one writes; nothing grows with what it holds."""
     caller = api(member)
     started = caller.post("sessions", {"organization": organization.slug}).json()["id"]
 
-    def report(sequence, **more):
-        clock.shift(10)
+    def report(sequence, ahead=10, **more):
+        clock.shift(ahead)
         with CaptureQueriesContext(connection) as queries:
             body = {"sequence": sequence, "running_containers": 1, **more}
             answer = caller.post(f"sessions/{started}/activity", body)
         assert answer.status_code == 200, answer.content
         return [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
 
-    report(1)
+    begins = report(1)
     plain = report(2)
-    tokens = [sql for sql in plain if "orgs_token" in sql or "orgs_person" in sql]
-    assert sum("orgs_token" in sql for sql in tokens) == 1
-    assert len(plain) <= 17
-    samples = [
-        {"at": f"2026-03-11T12:00:{second:02}Z", "cpu_percent": 1, "memory_bytes": 1}
-        for second in range(20)
+    assert [sql.partition(" ")[0] for sql in plain] == ["SELECT", "SELECT", "UPDATE"]
+    assert sum("orgs_token" in sql for sql in plain) == 1
+    assert len(report(2)) == 2  # a repeated one
+    rows = [
+        {
+            "samples": [
+                {"at": f"2026-03-11T12:{turn:02}:{n:02}Z", "cpu_percent": 1, "memory_bytes": 1}
+                for n in range(count)
+            ],
+            "containers": [
+                {"id": f"c{turn}-{n}", "image": f"acme/{n}:1", "started_at": "2026-03-11T12:00:00Z"}
+                for n in range(count)
+            ],
+        }
+        for turn, count in enumerate((1, 20))
     ]
-    few, many = report(3, samples=samples[:1]), report(4, samples=samples)
-    assert len(few) == len(many)
+    assert [len(report(3 + turn, **more)) for turn, more in enumerate(rows)] == [5, 5]
+    resumes = [len(report(5, 400)), len(report(6, 400))]
+    assert resumes[0] == resumes[1] <= 15
+    assert len(begins) <= 15
+
+
+def test_what_a_look_at_a_session_costs(api, member, organization, clock):
+    caller = api(member)
+    started = caller.post("sessions", {"organization": organization.slug}).json()["id"]
+    with CaptureQueriesContext(connection) as queries:
+        assert caller.get(f"sessions/{started}").status_code == 200
+    assert len(queries) == 2

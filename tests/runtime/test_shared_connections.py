@@ -134,3 +134,11 @@ def test_sqlite_stays_as_it_is(monkeypatch):
     monkeypatch.setitem(connections.settings, "default", database)
     shared_postgresql.share_connections()
     assert database == {"ENGINE": "django.db.backends.sqlite3", "CONN_MAX_AGE": 0}
+
+
+def test_a_quiet_connection_is_handed_out_without_asking_its_server(pool):
+    first = pool.getconn()
+    pool.putconn(first)
+    with patch.object(first, "execute", side_effect=AssertionError("it was asked")):
+        assert pool.getconn() is first
+    pool.putconn(first)
