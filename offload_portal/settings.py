@@ -117,6 +117,8 @@ MIGRATE_DATABASE_URL = env.address("MIGRATE_DATABASE_URL", None, ("postgres", "p
 REDIS_URL = env.address("REDIS_URL", None, ("redis", "rediss", "valkey", "unix"))
 
 DATABASE_CONN_MAX_AGE = env.whole_number("DATABASE_CONN_MAX_AGE", 60, least=0)
+# Off behind a proxy that gives each transaction another connection.
+DATABASE_PREPARE = env.flag("DATABASE_PREPARE", default=True)
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL or ""))}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Immediate transactions and WAL: without them writers get "locked" by the hundred thousand.

@@ -16,7 +16,8 @@ from django.db import connection
 
 from offload_portal.common.periods import from_seconds, to_seconds
 from offload_portal.common.rows import Columns, key_value, one_row
-from orgs.models import AccessLoss, Membership, Organization, Person
+from orgs.enums import LicenseState
+from orgs.models import AccessLoss, License, Membership, Organization, Person
 from sessions import clock
 from sessions.models import ContainerRun, Pulse, Session, Stretch
 from sessions.selectors.facts import earliest_end, facts_from
@@ -26,8 +27,8 @@ from usage.selectors import SourceUse
 
 _SESSION = Columns(Session, "session")
 _PULSE = Columns(Pulse, "pulse")
-_ORGANIZATION = Columns(Organization, "organization", "id", "slug")
-_PERSON = Columns(Person, "person", "id", "name", "email")
+_ORGANIZATION = Columns(Organization, "organization")
+_PERSON = Columns(Person, "person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,12 @@ def read_session(session_id: uuid.UUID, person_id: uuid.UUID) -> Reading | None:
     _join(session, "pulse", _take(_PULSE, parts))
     _join(session, "organization", _take(_ORGANIZATION, parts))
     _join(session, "person", _take(_PERSON, parts))
-    role, mark, stretches, loss, ends, uses, images = parts
+    role, mark, stretches, loss, license_end, ends, uses, images = parts
     watermark = 0 if mark is None else int(mark)
     closed = tuple(clock.Stretch(start, idle) for start, idle in _list(stretches))
-    below = _ends(session, watermark, loss, _list(ends)) if session.ended_at is None else ()
+    below: tuple[clock.EndFact, ...] = ()
+    if session.ended_at is None:
+        below = _ends(session, watermark, (loss, license_end), _list(ends))
     return Reading(
         session=session,
         role=role,
@@ -108,13 +111,18 @@ def _list(found: Any) -> list[Any]:
 
 
 def _ends(
-    session: Session, mark: int, loss: int | None, subscriptions: list[list[Any]]
+    session: Session,
+    mark: int,
+    losses: tuple[int | None, ...],
+    subscriptions: list[list[Any]],
 ) -> tuple[clock.EndFact, ...]:
     """What lower floors decided, counted from the watermark on where it is later (rule 18)."""
     ends = []
     created = to_seconds(session.created_at)
-    if loss is not None:
-        ends.append(clock.EndFact(max(loss, created, mark), clock.EndReason.ACCESS_REVOKED))
+    known = [at for at in losses if at is not None]
+    if known:
+        at = max(min(known), created, mark)
+        ends.append(clock.EndFact(at, clock.EndReason.ACCESS_REVOKED))
     ended = earliest_end((_subscription(*row) for row in subscriptions), session.created_at)
     if ended is not None:
         at = max(to_seconds(ended), mark)
@@ -176,6 +184,7 @@ def _statement(vendor: str) -> str:
             f"{_seconds(vendor, 'allowance.metered_until')},",
             _stretches(vendor, of_session) + ",",
             _loss(vendor, of_organization) + ",",
+            _license_end(vendor, of_organization) + ",",
             _subscriptions(vendor, of_organization) + ",",
             _uses(vendor, of_session) + ",",
             _images(vendor, of_session),
@@ -210,11 +219,18 @@ def _stretches(vendor: str, own: str) -> str:
 
 
 def _loss(vendor: str, own: str) -> str:
-    """The first loss that was recorded after the start; identifiers tell the order."""
+    """The first loss of those that were recorded after the start; identifiers tell the order."""
     return (
-        f"(SELECT {_seconds(vendor, 'x.at')} FROM {_table(AccessLoss)} AS x "
-        f"WHERE {own} AND x.person_id = session.person_id AND x.id > session.id "
-        "ORDER BY x.at, x.id LIMIT 1)"
+        f"(SELECT MIN({_seconds(vendor, 'x.at')}) FROM {_table(AccessLoss)} AS x "
+        f"WHERE {own} AND x.person_id = session.person_id AND x.id > session.id)"
+    )
+
+
+def _license_end(vendor: str, own: str) -> str:
+    """Where the grants of the license end, before anybody writes the loss down."""
+    return (
+        f"(SELECT {_seconds(vendor, 'x.ends_at')} FROM {_table(License)} AS x "
+        f"WHERE {own} AND x.person_id = session.person_id AND x.state = '{LicenseState.HELD}')"
     )
 
 

@@ -16,7 +16,7 @@ from offload_portal.common.actors import Actor
 from offload_portal.common.locks import number_of
 from offload_portal.common.periods import from_seconds, to_seconds
 from offload_portal.common.refusals import not_found
-from offload_portal.common.rows import instant_value, key_value
+from offload_portal.common.rows import instant_value, key_value, run
 from sessions import clock
 from sessions.models import Pulse, Session
 from sessions.selectors.reading import ImageSeen, Reading, read_session
@@ -96,14 +96,10 @@ def _after(
 
 def _with_runs(images: tuple[ImageSeen, ...], new: list[NewRun]) -> tuple[ImageSeen, ...]:
     known = {seen.image: seen for seen in images}
-    for run in new:
-        first = (to_seconds(run.started_at), run.id)
-        before = known.get(run.image)
-        known[run.image] = (
-            ImageSeen(run.image, first, 1)
-            if before is None
-            else ImageSeen(run.image, min(first, before.first), before.runs + 1)
-        )
+    for told in new:
+        first = (to_seconds(told.started_at), told.id)
+        before = known.get(told.image, ImageSeen(told.image, first, 0))
+        known[told.image] = ImageSeen(told.image, min(first, before.first), before.runs + 1)
     return tuple(sorted(known.values(), key=lambda seen: seen.first))
 
 
@@ -145,7 +141,7 @@ def _grow(reading: Reading, reaction: clock.Reaction, report: ActivityReport) ->
     seen = [session, pulse.sequence]
     seen += [instant_value(pulse.last_activity_at), instant_value(pulse.last_call_at)]
     with connection.cursor() as cursor:
-        cursor.execute(statement(vendor), [*written, *seen, *_standing(reading, vendor)])
+        run(cursor, statement(vendor), [*written, *seen, *_standing(reading, vendor)])
         return bool(cursor.rowcount == 1)
 
 
