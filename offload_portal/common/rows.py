@@ -7,11 +7,13 @@ each request asks the same question, its text is kept; the columns still come fr
 import hashlib
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 
+import psycopg
 from django.conf import settings
 from django.db import NotSupportedError, OperationalError, ProgrammingError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -94,7 +96,7 @@ def run(cursor: Any, statement: str, parameters: Sequence[Any]) -> None:
         state = getattr(error.__cause__, "sqlstate", None)
         if connection.in_atomic_block or state not in ("26000", "0A000"):
             raise
-        _known().discard(prepared.name)
+        _forget(prepared)
         cursor.execute(statement, parameters)
 
 
@@ -129,5 +131,12 @@ def _prepare(prepared: _Prepared) -> None:
     known = _known()
     if prepared.name not in known:
         # Not through Django's cursor: it belongs to making the connection, not to the request.
-        connection.connection.execute(prepared.prepare)
+        with connection.wrap_database_errors:
+            connection.connection.execute(prepared.prepare)
         known.add(prepared.name)
+
+
+def _forget(prepared: _Prepared) -> None:
+    _known().discard(prepared.name)
+    with connection.wrap_database_errors, suppress(psycopg.errors.InvalidSqlStatementName):
+        connection.connection.execute(f"DEALLOCATE {prepared.name}")

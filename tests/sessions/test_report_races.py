@@ -23,8 +23,9 @@ pytestmark = [
 ]
 # What looks right and is not: the statement's snapshot is older than the lock that it waits for.
 NAIVE = (
-    "(SELECT true FROM (SELECT %s AS id, %s AS version, %s AS organization, "
-    "%s AS mark, pg_advisory_xact_lock_shared(%s)) AS given WHERE EXISTS ("
+    "(SELECT true FROM (SELECT CAST(%s AS uuid) AS id, CAST(%s AS integer) AS version, "
+    "CAST(%s AS uuid) AS organization, CAST(%s AS timestamptz) AS mark, "
+    "pg_advisory_xact_lock_shared(CAST(%s AS bigint))) AS given WHERE EXISTS ("
     "SELECT 1 FROM usage_allowance AS a, offload_sessions_session AS s "
     "WHERE a.organization_id = given.organization AND a.metered_until = given.mark "
     "AND s.id = given.id AND s.version = given.version))"

@@ -163,7 +163,6 @@ def test_a_report_that_lets_activity_grow_is_one_statement(twins, at):
     long_way(session, at, services.ActivityReport(sequence=1, running_containers=1))
     grown = statements(session, later(at, 60), services.ActivityReport(sequence=2, api_calls=1))
     assert len(grown) == 1
-    assert grown[0].startswith("UPDATE")
     again = services.ActivityReport(sequence=2, api_calls=1)
     assert statements(session, later(at, 61), again) == []
 
