@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 LOCKED := --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --universal
 
-.PHONY: run test test-all lint lock screenshots
+.PHONY: bench run test test-all lint lock screenshots
 
 # The portal with its demonstration. PORT chooses the port: make run PORT=8080
 run: $(VENV)/.run-stamp
@@ -31,6 +31,10 @@ lint: $(VENV)/.dev-stamp
 # Pictures of each page for build/screenshots, and the chosen few for docs/screenshots.
 screenshots: $(VENV)/.dev-stamp
 	$(PY) -m tests.run --screenshots
+
+# One of docs/benchmarks.md, on a machine that has nothing else to do: make bench NAME=reports
+bench: $(VENV)/.dev-stamp
+	$(PY) -m tests.benchmarks.$(NAME) $(ARGS)
 
 lock: $(VENV)/.dev-stamp
 	test -x $(UV) || $(PY) -m pip install --quiet uv
