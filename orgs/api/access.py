@@ -1,7 +1,9 @@
 """How a route finds its organization and checks the caller's role (product.md rule 2)."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from offload_portal.api import throttling
@@ -11,6 +13,8 @@ from offload_portal.common.refusals import Refusal, not_found
 from orgs.enums import Role
 from orgs.models import Membership, Organization, Person
 from orgs.selectors import Place, contacts, find_organization
+
+T = TypeVar("T")
 
 
 class OrganizationView(PortalView):
@@ -37,6 +41,14 @@ class OrganizationView(PortalView):
             raise not_found()
         throttling.count_organization(self.request, found.organization.pk)
         return found
+
+    def tried(self, work: Callable[[], T]) -> T:
+        """Do it; with `?dry_run=true` undo it afterwards, so that nothing was changed."""
+        with transaction.atomic():
+            result = work()
+            if self.query.get("dry_run"):
+                transaction.set_rollback(True)
+        return result
 
     def seen_by_editors(self, slug: str) -> Organization:
         """The organization, for its owners and editors; 403 for its members."""

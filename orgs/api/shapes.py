@@ -90,58 +90,6 @@ class PolicyShape(Shape):
     refresh_after_seconds = serializers.IntegerField()
 
 
-class MemberQuery(PageQuery):
-    search = TextField(required=False, max_length=100)
-    role = WordField(Role.choices, required=False)
-    license = WordField(LICENSE_STATES, required=False)
-
-
-class MemberShape(Shape):
-    person = PersonShape()
-    role = serializers.ChoiceField(Role.choices)
-    joined_at = InstantField()
-    license_state = serializers.ChoiceField(LICENSE_STATES)
-    grants = serializers.ListField(
-        child=serializers.CharField(), help_text="`all`, `team:NAME`, `person`."
-    )
-
-
-class LicenseShape(Shape):
-    person = PersonShape()
-    state = serializers.ChoiceField(LicenseState.choices)
-    granted_at = InstantField()
-    held_since = InstantField(allow_null=True)
-    queue_place = serializers.IntegerField(allow_null=True)
-    grants = serializers.ListField(child=serializers.CharField())
-
-
-class InvitationShape(Shape):
-    id = serializers.UUIDField()
-    email = serializers.EmailField()
-    role = serializers.ChoiceField(Role.choices)
-    created_at = InstantField()
-    sent_at = InstantField()
-    expires_at = InstantField()
-    expired = serializers.BooleanField()
-
-
-class NewInvitations(Shape):
-    """Up to 1,000 addresses at once (rule 3)."""
-
-    emails = serializers.ListField(child=TextField(max_length=254), min_length=1, max_length=1_000)
-    role = WordField(Role.choices, required=False)
-
-
-class SkippedShape(Shape):
-    email = serializers.CharField()
-    reason = serializers.CharField(help_text="`invalid`, `duplicate`, `member`, `invited`.")
-
-
-class InvitedShape(Shape):
-    sent = InvitationShape(many=True)
-    skipped = SkippedShape(many=True)
-
-
 class AuditExportQuery(Shape):
     actor = serializers.UUIDField(required=False, help_text="Who did it.")
     action = WordField(Event.choices, required=False)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from orgs.api import audit, organizations, people, policies
+from orgs.api import audit, invitations, licenses, organizations, people, policies, teams
 
 urlpatterns = [
     path("me", people.MeView.as_view()),
@@ -9,9 +9,21 @@ urlpatterns = [
     path("organizations/<slug:slug>/policy", organizations.PolicyView.as_view()),
     path("organizations/<slug:slug>/policies", policies.PoliciesView.as_view()),
     path("organizations/<slug:slug>/policies/<uuid:policy_id>", policies.PolicyItemView.as_view()),
-    path("organizations/<slug:slug>/members", organizations.MembersView.as_view()),
-    path("organizations/<slug:slug>/licenses", organizations.LicensesView.as_view()),
-    path("organizations/<slug:slug>/invitations", organizations.InvitationsView.as_view()),
+    path("organizations/<slug:slug>/licenses", licenses.LicensesView.as_view()),
+    path("organizations/<slug:slug>/licenses/pool", licenses.PoolView.as_view()),
+    path("organizations/<slug:slug>/licenses/grants", licenses.GrantsView.as_view()),
+    path("organizations/<slug:slug>/licenses/grants/<uuid:grant_id>", licenses.GrantView.as_view()),
+    path("organizations/<slug:slug>/teams", teams.TeamsView.as_view()),
+    path("organizations/<slug:slug>/teams/<uuid:team_id>", teams.TeamView.as_view()),
+    path("organizations/<slug:slug>/invitations", invitations.InvitationsView.as_view()),
+    path(
+        "organizations/<slug:slug>/invitations/<uuid:invitation_id>",
+        invitations.InvitationView.as_view(),
+    ),
+    path(
+        "organizations/<slug:slug>/invitations/<uuid:invitation_id>/resend",
+        invitations.ResendView.as_view(),
+    ),
     path("organizations/<slug:slug>/audit", audit.AuditView.as_view()),
     path("organizations/<slug:slug>/audit.csv", audit.AuditCSVView.as_view()),
 ]

@@ -25,6 +25,7 @@ class LicenseRow:
     held_since: datetime | None
     queue_place: int | None
     grants: tuple[str, ...]
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,16 @@ class Account:
     contacts: tuple[Contact, ...]
 
 
-def licenses_in(organization: Organization) -> QuerySet[License]:
+def licenses_in(organization: Organization, state: str = "") -> QuerySet[License]:
     """Held and queued ones; page them by (granted_at, id), then `license_rows`."""
-    return License.objects.filter(organization=organization).select_related("person")
+    rows = License.objects.filter(organization=organization).select_related("person")
+    return rows.filter(state=state) if state else rows
+
+
+def grants_of(organization: Organization, at: datetime) -> QuerySet[LicenseGrant]:
+    """The grants that hold at the instant; page them by (-granted_at, -id)."""
+    rows = LicenseGrant.objects.filter(organization=organization)
+    return rows.filter(Q(until=None) | Q(until__gt=at)).select_related("team", "person")
 
 
 def license_rows(
@@ -58,6 +66,7 @@ def license_rows(
             held_since=row.held_since,
             queue_place=places.get(row.pk),
             grants=grant_words(grants.get(row.person_id, ())),
+            ends_at=row.ends_at,
         )
         for row in licenses
     )

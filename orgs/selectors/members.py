@@ -73,9 +73,9 @@ def members_matching(
         .order_by("sort_name", "id")
     )
     if wanted.team_id is not None:
-        rows = rows.filter(
-            Exists(TeamMember.objects.filter(team=wanted.team_id, person=OuterRef("person_id")))
-        )
+        # Only a team of this organization: another's would tell who is in it.
+        inside = TeamMember.objects.filter(organization=organization, team=wanted.team_id)
+        rows = rows.filter(Exists(inside.filter(person=OuterRef("person_id"))))
     if wanted.person_id is not None:
         rows = rows.filter(person_id=wanted.person_id)
     if wanted.search:

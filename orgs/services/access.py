@@ -129,6 +129,17 @@ def revoke_team(*, actor: Actor, at: datetime, organization: Organization, team:
         return _taken(actor, at, row, kind=GrantKind.TEAM, team=team)
 
 
+def revoke_grant(
+    *, actor: Actor, at: datetime, organization: Organization, grant_id: uuid.UUID
+) -> Settled:
+    """Take one grant back, whatever its kind; else 404."""
+    with transaction.atomic():
+        row = _opened(actor, at, organization)
+        if not LicenseGrant.objects.filter(organization=row, pk=grant_id).exists():
+            raise not_found()
+        return _taken(actor, at, row, pk=grant_id)
+
+
 def set_license_pool(
     *, actor: Actor, at: datetime, organization: Organization, licenses: int
 ) -> Settled:

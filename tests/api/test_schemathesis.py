@@ -22,6 +22,8 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from offload_portal.pages.api.documents import document
+from orgs import services
+from orgs.models import LicenseGrant
 from orgs.services.overrides import OverrideChange, add_override
 from tests.api.conftest import Api
 from tests.factories import actor
@@ -36,6 +38,7 @@ RULES |= {"terms", "targets", "until", "description", "offload", "gpu_allowed", 
 RULES |= {"idle_timeout_seconds", "idle_timeout_least_seconds", "idle_timeout_most_seconds"}
 RULES |= {"longest_session_seconds", "sessions_per_person", "keep_alive_most_seconds"}
 RULES |= {"let_finish", "committed_compute_seconds", "compute_seconds"}
+RULES |= {"until", "role", "team", "persons", "emails"}
 ROLES = ["owner", "member", "stranger"]
 METHODS = ("get", "post", "put", "patch", "delete")
 OPERATIONS = [
@@ -67,15 +70,26 @@ def one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def world(
-    api: Any, owner: Any, member: Any, organization: Any, at: Any, settings: Any
+    api: Any, owner: Any, member: Any, organization: Any, settings: Any, at: Any
 ) -> dict[str, str]:
     settings.API_REQUESTS_PER_MINUTE = 1_000_000
     started = api(member).post("sessions", {"organization": organization.slug}).json()
-    change = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), [member.pk])
-    policy = add_override(actor=actor(owner), at=at, organization=organization, change=change)
+    order = {"actor": actor(owner), "at": at, "organization": organization}
+    people = [member.pk]
+    team = services.create_team(name="Web", person_ids=people, **order)
+    invited = services.invite(emails=["invited@example.com"], **order)
+    change = services.add_many_to_team(person_ids=[owner.pk], team_id=team.pk, **order)
+    grant = LicenseGrant.objects.get(organization=organization, person=member)
+    longer = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), people)
+    policy = add_override(change=longer, **order)
     return {
         "slug": organization.slug,
         "session_id": started["id"],
+        "person_id": str(member.pk),
+        "team_id": str(team.pk),
+        "change_id": str(change.undo_id),
+        "invitation_id": str(invited.sent[0].invitation.pk),
+        "grant_id": str(grant.pk),
         "policy_id": str(policy.pk),
     }
 

@@ -7,7 +7,8 @@ import pytest
 from django.urls import URLPattern, get_resolver
 
 from offload_portal.pages.api.documents import document
-from orgs.models import PolicyOverride, Team
+from orgs import services
+from orgs.models import LicenseGrant, PolicyOverride, Team
 from orgs.services.overrides import OverrideChange, add_override
 from tests.factories import actor
 
@@ -20,6 +21,15 @@ BODIES = {
     ("patch", "/me/preferences"): {"language": "en"},
     ("patch", "/organizations/{slug}"): {"name": "New"},
     ("post", "/organizations/{slug}/invitations"): {"emails": ["new@example.com"]},
+    ("post", "/organizations/{slug}/members/actions"): {
+        "act": "role",
+        "role": "member",
+        "persons": ["{person_id}"],
+    },
+    ("patch", "/organizations/{slug}/members/{person_id}"): {"role": "editor"},
+    ("post", "/organizations/{slug}/teams"): {"name": "New"},
+    ("patch", "/organizations/{slug}/teams/{team_id}"): {"name": "New"},
+    ("post", "/organizations/{slug}/licenses/grants"): {"to": "all"},
     ("post", "/organizations/{slug}/subscription"): {"plan": "team"},
     ("patch", "/organizations/{slug}/subscription"): {"cancelled": True},
     ("post", "/organizations/{slug}/top-ups"): {"compute_seconds": 3_600},
@@ -52,9 +62,27 @@ ROLES = {
     ("put", "/organizations/{slug}/policies/{policy_id}"): OWNERS,
     ("delete", "/organizations/{slug}/policies/{policy_id}"): OWNERS,
     ("get", "/organizations/{slug}/members"): SEERS,
+    ("get", "/organizations/{slug}/members.csv"): SEERS,
+    ("post", "/organizations/{slug}/members/actions"): OWNERS,
+    ("post", "/organizations/{slug}/members/actions/{change_id}/undo"): OWNERS,
+    ("get", "/organizations/{slug}/members/{person_id}"): (1, 1, 0, 1),
+    ("patch", "/organizations/{slug}/members/{person_id}"): OWNERS,
+    # Everyone may leave.
+    ("delete", "/organizations/{slug}/members/{person_id}"): (1, 0, 0, 1),
+    ("get", "/organizations/{slug}/teams"): SEERS,
+    ("post", "/organizations/{slug}/teams"): OWNERS,
+    ("get", "/organizations/{slug}/teams/{team_id}"): SEERS,
+    ("patch", "/organizations/{slug}/teams/{team_id}"): OWNERS,
+    ("delete", "/organizations/{slug}/teams/{team_id}"): OWNERS,
     ("get", "/organizations/{slug}/licenses"): SEERS,
+    ("get", "/organizations/{slug}/licenses/pool"): SEERS,
+    ("get", "/organizations/{slug}/licenses/grants"): SEERS,
+    ("post", "/organizations/{slug}/licenses/grants"): OWNERS,
+    ("delete", "/organizations/{slug}/licenses/grants/{grant_id}"): OWNERS,
     ("get", "/organizations/{slug}/invitations"): SEERS,
     ("post", "/organizations/{slug}/invitations"): OWNERS,
+    ("delete", "/organizations/{slug}/invitations/{invitation_id}"): OWNERS,
+    ("post", "/organizations/{slug}/invitations/{invitation_id}/resend"): OWNERS,
     ("get", "/organizations/{slug}/audit"): SEERS,
     ("get", "/organizations/{slug}/audit.csv"): SEERS,
     ("get", "/organizations/{slug}/allowance"): ALL,
@@ -97,13 +125,43 @@ def session(api, owner, member, organization, at):
     return started.json()["id"]
 
 
-def call(caller, route, slug, session_id):
+@pytest.fixture
+def things(session, organization, owner, member, at):
+    """What paths and bodies name, by its name there."""
+    order = {"actor": actor(owner), "at": at, "organization": organization}
+    people = [member.pk]
+    team = services.create_team(name="Web", person_ids=people, **order)
+    invited = services.invite(emails=["invited@example.com"], **order)
+    change = services.add_many_to_team(person_ids=[owner.pk], team_id=team.pk, **order)
+    return {
+        "session_id": session,
+        "policy_id": PolicyOverride.objects.get(organization=organization).pk,
+        "person_id": member.pk,
+        "team_id": team.pk,
+        "change_id": change.undo_id,
+        "invitation_id": invited.sent[0].invitation.pk,
+        "grant_id": LicenseGrant.objects.get(organization=organization, person=member).pk,
+    }
+
+
+@pytest.fixture
+def nothing(things):
+    """The same names for what does not exist."""
+    return {name: uuid.uuid4() for name in things}
+
+
+def call(caller, route, slug, named):
     method, path = route
-    policy = PolicyOverride.objects.order_by("id").first()
-    address = path.removeprefix("/").format(
-        slug=slug, session_id=session_id, policy_id=policy.pk if policy else uuid.uuid4()
-    )
-    return caller.call(method.upper(), address, BODIES.get(route))
+    address = path.removeprefix("/").format(slug=slug, **named)
+    if method == "delete" and any(word in path for word in ("/members/", "/teams/", "/grants/")):
+        address += "?dry_run=true"  # so that the next one finds it, too
+    return caller.call(method.upper(), address, _filled(BODIES.get(route), named))
+
+
+def _filled(body, named):
+    if isinstance(body, dict) and "persons" in body:
+        return {**body, "persons": [text.format(**named) for text in body["persons"]]}
+    return body
 
 
 def test_every_documented_route_has_a_row():
@@ -134,11 +192,11 @@ def flat(patterns):
 
 @pytest.mark.parametrize("route", WALLED, ids=IDS)
 def test_outside_the_wall_foreign_and_unknown_say_the_same(
-    api, stranger, organization, session, route
+    api, stranger, organization, things, nothing, route
 ):
     caller = api(stranger)
-    foreign = call(caller, route, organization.slug, session)
-    unknown = call(caller, route, "no-such-place", uuid.uuid4())
+    foreign = call(caller, route, organization.slug, things)
+    unknown = call(caller, route, "no-such-place", nothing)
     assert foreign.status_code == unknown.status_code == 404
     assert foreign.content == unknown.content
     assert foreign.headers["Content-Type"] == "application/problem+json"
@@ -146,12 +204,12 @@ def test_outside_the_wall_foreign_and_unknown_say_the_same(
 
 @pytest.mark.parametrize("route", WALLED, ids=IDS)
 def test_inside_the_wall_roles_hold(
-    api, owner, editor, member, colleague, organization, session, route
+    api, owner, editor, member, colleague, organization, things, route
 ):
     allowed = ROLES[route] or ()
     people = (owner, editor, colleague, member)
     for person, may in reversed(list(zip(people, allowed, strict=True))):
-        answer = call(api(person), route, organization.slug, session)
+        answer = call(api(person), route, organization.slug, things)
         if may:
             assert answer.status_code in (200, 201, 204, NOT_NOW.get(route)), answer.content
         else:
@@ -159,8 +217,8 @@ def test_inside_the_wall_roles_hold(
 
 
 @pytest.mark.parametrize("route", list(ROLES), ids=str)
-def test_nothing_answers_without_a_token(nobody, organization, session, route):
-    answer = call(nobody, route, organization.slug, session)
+def test_nothing_answers_without_a_token(nobody, organization, things, route):
+    answer = call(nobody, route, organization.slug, things)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -181,11 +239,61 @@ def test_preferring_a_foreign_organization_is_404(api, stranger, organization):
 
 
 def test_who_was_removed_sees_nothing_any_more(api, owner, member, organization, session, at):
-    from orgs import services
-    from tests.factories import actor
-
     caller = api(member)
     services.remove_member(actor=actor(owner), at=at, organization=organization, person=member)
     assert caller.get(f"organizations/{organization.slug}").status_code == 404
     assert caller.get(f"sessions/{session}").status_code == 404
     assert caller.get("sessions").json()["results"] == []
+
+
+FOREIGN = [
+    ("get", "teams/{team_id}", None),
+    ("patch", "teams/{team_id}", {"name": "Mine"}),
+    ("delete", "teams/{team_id}", None),
+    ("delete", "licenses/grants/{grant_id}", None),
+    ("delete", "invitations/{invitation_id}", None),
+    ("post", "invitations/{invitation_id}/resend", None),
+    ("post", "members/actions/{change_id}/undo", None),
+    ("get", "members/{person_id}", None),
+    ("patch", "members/{person_id}", {"role": "owner"}),
+    ("delete", "members/{person_id}", None),
+    ("post", "teams", {"name": "Mine", "persons": ["{person_id}"]}),
+    ("post", "members/actions", {"act": "remove", "persons": ["{person_id}"]}),
+    ("post", "members/actions", {"act": "take", "persons": ["{person_id}"]}),
+    ("post", "licenses/grants", {"to": "team", "team": "{team_id}"}),
+    ("post", "licenses/grants", {"to": "persons", "persons": ["{person_id}"]}),
+    ("post", "invitations", {"emails": ["a@example.com"], "team": "{team_id}"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), FOREIGN, ids=str)
+def test_another_organizations_identifiers_are_unknown_in_ones_own(
+    api, stranger, things, nothing, at, method, path, body
+):
+    """An owner who names what is another organization's, in the path or in the body."""
+    own = services.create_organization(actor=actor(stranger), at=at, person=stranger, name="Other")
+    answers = []
+    for named in (things, nothing):
+        filled = {
+            key: [text.format(**named) for text in value]
+            if isinstance(value, list)
+            else value.format(**named)
+            for key, value in (body or {}).items()
+        }
+        address = f"organizations/{own.slug}/{path.format(**named)}"
+        answers.append(api(stranger).call(method.upper(), address, filled or None))
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+
+
+def test_a_foreign_team_as_a_filter_does_not_tell_who_is_in_it(
+    api, stranger, owner, member, organization, things, at
+):
+    own = services.create_organization(actor=actor(stranger), at=at, person=stranger, name="Other")
+    order = {"actor": actor(stranger), "at": at, "organization": own}
+    token = services.invite(emails=[member.email], **order).sent[0].token
+    services.accept_invitation(actor=actor(member), at=at, token=token, person=member)
+    found = api(stranger).get(f"organizations/{own.slug}/members?team={things['team_id']}")
+    assert found.json()["results"] == []
+    here = api(owner).get(f"organizations/{organization.slug}/members?team={things['team_id']}")
+    assert len(here.json()["results"]) == 2

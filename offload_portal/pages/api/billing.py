@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -53,14 +52,6 @@ class BillingView(OrganizationView):
 
     def changed(self, organization: Organization, change: Callable[[datetime], T]) -> T:
         return change_allowance(organization=organization, at=self.at, change=change)
-
-    def tried(self, work: Callable[[], T]) -> T:
-        """Do it; with `?dry_run=true` undo it afterwards, so that nothing was changed."""
-        with transaction.atomic():
-            result = work()
-            if self.query.get("dry_run"):
-                transaction.set_rollback(True)
-        return result
 
 
 def chosen_plan(slug: str) -> Plan:

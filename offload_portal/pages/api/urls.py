@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 
 from offload_portal.api.problems import not_found_view
-from offload_portal.pages.api import accounts, billing, documents
+from offload_portal.pages.api import accounts, billing, documents, members
 
 app_name = "api"
 urlpatterns = [
@@ -15,6 +15,14 @@ urlpatterns = [
     path("organizations/<slug:slug>/top-ups", billing.TopUpsView.as_view()),
     path("organizations/<slug:slug>/limits", billing.LimitsView.as_view()),
     path("organizations/<slug:slug>/limits/history", billing.LimitHistoryView.as_view()),
+    path("organizations/<slug:slug>/members", members.MembersView.as_view()),
+    path("organizations/<slug:slug>/members.csv", members.MembersCSVView.as_view()),
+    path("organizations/<slug:slug>/members/actions", members.MemberActsView.as_view()),
+    path(
+        "organizations/<slug:slug>/members/actions/<uuid:change_id>/undo",
+        members.UndoView.as_view(),
+    ),
+    path("organizations/<slug:slug>/members/<uuid:person_id>", members.MemberView.as_view()),
     path("", include("orgs.api.urls")),
     path("", include("usage.api.urls")),
     path("", include("sessions.api.urls")),
