@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
 from offload_portal.common.periods import to_seconds
-from orgs.models import AccessLoss
+from orgs.models import AccessLoss, License
 from sessions import clock
 from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
@@ -49,7 +49,8 @@ def versions(identifiers: Collection[uuid.UUID], at: datetime) -> dict[uuid.UUID
 def standings(identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, Standing]:
     """The columns that a version hangs on, lower floors' too; one statement for all sessions."""
     rows = Session.objects.filter(pk__in=identifiers).order_by("id")
-    found = rows.annotate(lost_at=_lost(), subscription=_subscription()).values_list(
+    told = rows.annotate(lost_at=_lost(), access_ends_at=_end(), subscription=_subscription())
+    found = told.values_list(
         "id",
         "version",
         "ended_at",
@@ -60,6 +61,7 @@ def standings(identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, Standing]:
         "pulse__idled_at",
         "pulse__kept_until",
         "lost_at",
+        "access_ends_at",
         "subscription",
     )
     return {row[0]: row[1:] for row in found}
@@ -71,6 +73,14 @@ def _lost() -> Subquery:
         organization_id=OuterRef("organization_id"), person_id=OuterRef("person_id")
     )
     return Subquery(losses.order_by("-at", "-id").values("at")[:1])
+
+
+def _end() -> Subquery:
+    """When the grants end that give its person a license; None where one has no end."""
+    licenses = License.objects.filter(
+        organization_id=OuterRef("organization_id"), person_id=OuterRef("person_id")
+    )
+    return Subquery(licenses.order_by("id").values("ends_at")[:1])
 
 
 def _subscription() -> Subquery:
