@@ -99,7 +99,7 @@ class InvitationView(InvitationAccess):
     @extend_schema(
         summary="Take an invitation back",
         description="Its link stops working. 409 for one that was accepted or taken back.",
-        responses=InvitationShape,
+        responses={200: InvitationShape},
     )
     def delete(self, request: Request, slug: str, invitation_id: uuid.UUID) -> Response:
         organization = self.owned(slug)

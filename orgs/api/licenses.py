@@ -132,7 +132,7 @@ class GrantView(OrganizationView):
     @extend_schema(
         summary="Take a grant back",
         description="Who has access by it alone loses it; a running session ends at once.",
-        responses=LicensesChangedShape,
+        responses={200: LicensesChangedShape},
     )
     def delete(self, request: Request, slug: str, grant_id: uuid.UUID) -> Response:
         organization = self.owned(slug)

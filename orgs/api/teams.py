@@ -123,7 +123,7 @@ class TeamView(OrganizationView):
     @extend_schema(
         summary="Delete a team",
         description="Its members stay; who has access by it alone loses it.",
-        responses=LicensesChangedShape,
+        responses={200: LicensesChangedShape},
     )
     def delete(self, request: Request, slug: str, team_id: uuid.UUID) -> Response:
         organization = self.owned(slug)

@@ -165,7 +165,7 @@ class MemberView(MemberAccess):
             "Owners remove; everyone may leave by naming themselves. 409 `last_owner` for the "
             "last owner."
         ),
-        responses=LicensesChangedShape,
+        responses={200: LicensesChangedShape},
     )
     def delete(self, request: Request, slug: str, person_id: uuid.UUID) -> Response:
         own = person_id == self.request.user.pk
