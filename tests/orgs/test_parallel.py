@@ -9,7 +9,7 @@ from offload_portal.common.actors import PORTAL
 from offload_portal.common.refusals import Refusal
 from orgs import services
 from orgs.enums import LicenseState, Role
-from orgs.models import License, Membership, Organization
+from orgs.models import Invitation, License, Membership, Organization
 from tests import factories
 from tests.factories import actor
 
@@ -106,3 +106,48 @@ def test_of_many_who_want_one_address_each_gets_another(owner, at):
         ]
     )
     assert len({each.slug for each in made}) == 6
+
+
+def test_a_thousand_pasted_twice_at_once_make_each_once(owner, place, at):
+    emails = [f"p{number}@example.com" for number in range(1_000)]
+    results = in_threads(
+        [
+            lambda: services.invite(actor=actor(owner), at=at, organization=place, emails=emails)
+            for _again in range(2)
+        ]
+    )
+    assert sorted(len(done.sent) for done in results) == [0, 1_000]
+    assert Invitation.objects.open().count() == 1_000
+
+
+def test_two_teams_of_one_name_at_once_are_one(owner, place, at):
+    results = in_threads(
+        [
+            lambda name=name: services.create_team(
+                actor=actor(owner), at=at, organization=place, name=name
+            )
+            for name in ("Web", "WEB", "web")
+        ]
+    )
+    assert results.count("invalid") == 2
+
+
+def test_undoing_twice_at_once_undoes_once(owner, place, join, at):
+    person = join(place, "Ada")
+    order = {"actor": actor(owner), "at": at, "organization": place}
+    done = services.change_roles(person_ids=[person.pk], role=Role.EDITOR, **order)
+    results = in_threads([lambda: services.undo(change_id=done.undo_id, **order)] * 2)
+    assert sorted(map(str, results)) == ["1", "not_undoable"]
+
+
+def test_all_owners_demoted_in_bulk_at_once_leave_one(owner, place, join, at):
+    other = join(place, "Other", Role.OWNER)
+    in_threads(
+        [
+            lambda by=by, whom=whom: services.change_roles(
+                actor=actor(by), at=at, organization=place, person_ids=[whom.pk], role=Role.MEMBER
+            )
+            for by, whom in ((owner, other), (other, owner))
+        ]
+    )
+    assert Membership.objects.owners().count() == 1
