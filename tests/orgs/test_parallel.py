@@ -136,7 +136,9 @@ def test_undoing_twice_at_once_undoes_once(owner, place, join, at):
     person = join(place, "Ada")
     order = {"actor": actor(owner), "at": at, "organization": place}
     done = services.change_roles(person_ids=[person.pk], role=Role.EDITOR, **order)
-    results = in_threads([lambda: services.undo(change_id=done.undo_id, **order)] * 2)
+    undo_id = done.undo_id
+    assert undo_id is not None
+    results = in_threads([lambda: services.undo(change_id=undo_id, **order)] * 2)
     assert sorted(map(str, results)) == ["1", "not_undoable"]
 
 

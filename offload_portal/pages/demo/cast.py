@@ -49,6 +49,8 @@ class Company:
     limits: tuple[tuple[int, int, str], ...] = ()
     busy: tuple[int, int, float] = (0, 0, 1.0)
     rebuilt: tuple[str, ...] = field(default=())
+    # Names with the mailboxes of those who are in it.
+    teams: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
 
 
 WITH_GPU = (("standard", 2), ("large", 2), ("gpu", 1))
@@ -94,6 +96,11 @@ ACME = Company(
         "playwright:noble",
     ),
     rebuilt=("acme/web:main", "acme/api:main"),
+    teams=(
+        ("Platform", ("tomas", "priya", "chen.wei", "ci")),
+        ("Checkout", ("member", "amara", "jonas", "sofia", "wang.fang")),
+        ("Search and recommendations", ("yuki", "noah", "leila", "elif", "priya")),
+    ),
 )
 
 BEICHEN = Company(
@@ -121,6 +128,7 @@ BEICHEN = Company(
     ),
     images=("beichen/motion:dev", "beichen/vision:dev", "ros:jazzy", "python:3.14", "mosquitto:2"),
     rebuilt=("beichen/firmware:nightly",),
+    teams=(("固件组", ("member", "sun.li", "wu.min")), ("视觉组", ("zhou.jie", "zheng.hao"))),
 )
 
 COMPANIES = (ACME, BEICHEN)

@@ -75,6 +75,7 @@ def _write_story(diary: Diary, fleet: Fleet, each: Founded, beginning: datetime)
         if not (company.trial and part.early):
             diary.add(on(day, 0.5), _joining(fleet, each, part))
     diary.add(on(day, 2), lambda at: each.grant(at))
+    diary.add(on(day, 3), each.make_teams)
 
 
 def _limiting(each: Founded, microusd: int, reason: str) -> Act:

@@ -122,6 +122,16 @@ class Founded:
         )
         return person
 
+    def make_teams(self, at: datetime) -> None:
+        for name, mailboxes in self.company.teams:
+            orgs_services.create_team(
+                actor=self.owner,
+                at=at,
+                organization=self.place,
+                name=name,
+                person_ids=[self.people[mailbox].pk for mailbox in mailboxes],
+            )
+
     def grant(self, at: datetime, person: Person | None = None) -> None:
         """A license for one person, or for everybody who is and will be a member."""
         if person is None:
