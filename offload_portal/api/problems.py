@@ -39,7 +39,7 @@ def answer(refusal: Refusal, headers: Mapping[str, str] | None = None) -> HttpRe
 
 
 def too_large() -> Refusal:
-    sentence = _("The request is larger than 5 MB.")
+    sentence = _("The request is larger than 5 MB; send it in several smaller ones.")
     return Refusal("too_large", sentence, 413)
 
 

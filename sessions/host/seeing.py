@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import docker
-from docker.errors import DockerException
+from docker.errors import DockerException, NotFound
 from requests.exceptions import RequestException
 
 from sessions.services import ContainerSeen, SampleSeen
@@ -17,6 +18,8 @@ PATIENCE_SECONDS = 10
 SAMPLE_EVERY = timedelta(seconds=15)
 # Events are asked for again a little way back: the same run told twice is one run.
 OVERLAP = timedelta(seconds=2)
+# An image's name with its tag may be longer; one such must not silence the watcher.
+LONGEST_NAME = 255
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What a client of an engine may raise when the engine is away or on its way out.
@@ -89,8 +92,8 @@ class Eye:
     def _started(self, event: Mapping[str, Any]) -> ContainerSeen:
         run = ContainerSeen(
             id=event["id"],
-            image=event["from"],
-            name=event["Actor"]["Attributes"].get("name", ""),
+            image=event.get("from", "")[:LONGEST_NAME],
+            name=event["Actor"]["Attributes"].get("name", "")[:LONGEST_NAME],
             started_at=_instant(event),
         )
         self._told[run.id] = run
@@ -115,7 +118,7 @@ class Eye:
         """What all containers used together, at most every 15 seconds."""
         if not listed or at - self._sampled_at < SAMPLE_EVERY:
             return ()
-        stats = [client.stats(one["Id"], stream=False, one_shot=True) for one in listed]
+        stats = list(_stats(client, listed))
         return (
             SampleSeen(
                 at=at,
@@ -144,6 +147,15 @@ class Eye:
 def _is_step(image: str) -> bool:
     """The legacy builder runs each step in a container of an image that has no name yet."""
     return image.startswith("sha256:")
+
+
+def _stats(
+    client: docker.APIClient, listed: list[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Of those that are still there: one may have gone since they were listed."""
+    for one in listed:
+        with suppress(NotFound):
+            yield client.stats(one["Id"], stream=False, one_shot=True)
 
 
 def _network(stats: Mapping[str, Any], key: str) -> int:

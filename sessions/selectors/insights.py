@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from offload_portal.common.periods import from_seconds, to_seconds
 from sessions import clock
@@ -32,7 +33,10 @@ class TimelineSegment:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A container's run by its engine's clock; `ended_at` is its exit or the session's end."""
+    """A container's run by its engine's clock, as far as it lies within the session.
+
+    `ended_at` is its exit or the session's end.
+    """
 
     container_id: str
     name: str
@@ -117,18 +121,24 @@ def insights(session: Session, at: datetime) -> Insights:
 
 def _runs(session: Session, until: datetime) -> tuple[RunView, ...]:
     rows = ContainerRun.objects.filter(session=session).order_by("started_at", "id")[:MOST_RUNS]
+    # What a client says of time is kept as it came; a clock that is wrong leads no chart astray.
+    within = partial(_within, session.created_at, max(session.created_at, until))
     return tuple(
         RunView(
             container_id=row.container_id,
             name=row.name,
             image=row.image,
-            started_at=row.started_at,
-            exited_at=row.exited_at,
-            ended_at=row.exited_at or max(until, row.started_at),
+            started_at=within(row.started_at),
+            exited_at=None if row.exited_at is None else within(row.exited_at),
+            ended_at=within(row.exited_at or until),
             exit_code=row.exit_code,
         )
         for row in rows
     )
+
+
+def _within(first: datetime, last: datetime, at: datetime) -> datetime:
+    return min(max(first, at), last)
 
 
 def _samples(session: Session) -> tuple[SampleView, ...]:

@@ -65,7 +65,7 @@ def report(*, actor: Actor, at: datetime, session: Session, report: ActivityRepo
         _refuse(reaction)
         _write(fresh, reaction, report)
         keep_runs(fresh, report.containers)
-        keep_samples(fresh, report.samples)
+        keep_samples(fresh, report.samples, at)
 
 
 def answer_prompt(

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -73,14 +73,20 @@ def keep_runs(session: Session, seen: Sequence[ContainerSeen]) -> list[NewRun]:
     ]
 
 
-def keep_samples(session: Session, seen: Sequence[SampleSeen]) -> None:
-    """The first that tells of an instant counts."""
+def keep_samples(session: Session, seen: Sequence[SampleSeen], at: datetime) -> None:
+    """The first that tells of an instant counts.
+
+    By the client's clock, moved back as far as it is ahead of `at`, and never before the session.
+    """
+    if not seen:
+        return
+    ahead = max(timedelta(0), max(sample.at for sample in seen) - at)
     for part in _parts(seen):
         rows = [
             [
                 key_value(session.organization_id),
                 key_value(session.id),
-                instant_value(sample.at),
+                instant_value(max(session.created_at, sample.at - ahead)),
                 sample.cpu_milli_percent,
                 sample.memory_bytes,
                 sample.network_rx_bytes,

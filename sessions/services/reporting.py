@@ -44,7 +44,7 @@ def record(*, actor: Actor, at: datetime, reading: Reading, report: ActivityRepo
         reaction = _short_reaction(reading, at, report)
         if reaction is None:
             break
-        written = _write(reading, reaction, report)
+        written = _write(reading, reaction, report, at)
         if written is not None:
             return written.view(at)
         reading = _again(session)
@@ -72,7 +72,9 @@ def _short_reaction(
     return reaction if reaction.kind in _SHORT else None
 
 
-def _write(reading: Reading, reaction: clock.Reaction, report: ActivityReport) -> Reading | None:
+def _write(
+    reading: Reading, reaction: clock.Reaction, report: ActivityReport, at: datetime
+) -> Reading | None:
     """The reading after the report; None where it lost a race and nothing was written."""
     if not report.containers and not report.samples:
         return _after(reading, reaction, report, []) if _grow(reading, reaction, report) else None
@@ -81,7 +83,7 @@ def _write(reading: Reading, reaction: clock.Reaction, report: ActivityReport) -
         if not _grow(reading, reaction, report):
             return None
         new = keep_runs(reading.session, report.containers)
-        keep_samples(reading.session, report.samples)
+        keep_samples(reading.session, report.samples, max(at, reading.metered_until or at))
     return _after(reading, reaction, report, new)
 
 

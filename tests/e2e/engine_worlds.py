@@ -6,7 +6,7 @@ from offload_portal.common.periods import cut_to_second
 from orgs import services as orgs_services
 from sessions.models import Engine
 from tests import factories
-from usage.models import Plan
+from usage.models import Plan, Pool
 
 OWNER, MAX, MIA = "olga@quickstart.example", "max@quickstart.example", "mia@quickstart.example"
 POOR = "paul@quickstart.example"
@@ -37,3 +37,11 @@ def make() -> str:
 def engine_states() -> str:
     """What became of each engine, one a line."""
     return "\n".join(f"{one.session_id} {one.state}" for one in Engine.objects.all())
+
+
+def given_back() -> str:
+    """Sessions whose engines were lost, and the compute-seconds given back for each."""
+    pools = Pool.objects.filter(cause__startswith="engine_lost:").order_by("bought_at", "id")
+    return "\n".join(
+        f"{pool.cause.removeprefix('engine_lost:')} {pool.compute_seconds}" for pool in pools
+    )

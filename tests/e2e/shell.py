@@ -30,6 +30,12 @@ def until(condition: Callable[[], Any], seconds: int = PATIENCE_SECONDS) -> Any:
     raise AssertionError("It did not come to pass.")
 
 
+def finished(process: "subprocess.Popen[bytes]") -> subprocess.CompletedProcess[bytes]:
+    """What became of a command that was begun."""
+    out, error = process.communicate(timeout=PATIENCE_SECONDS)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, error)
+
+
 class Shell:
     def __init__(self, stack: Stack, home: Path, email: str) -> None:
         self.stack, self.home = stack, home
@@ -59,6 +65,21 @@ class Shell:
         self, *arguments: str, given: bytes | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         return self._run(["docker", *arguments], given)
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """A command that goes on beside the test."""
+        return subprocess.Popen(
+            ["docker", *arguments], env=self.surroundings, cwd=self.home,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def begin_silent_build(self) -> "subprocess.Popen[bytes]":
+        """A build that neither says nor asks anything for `images.NAP_SECONDS`."""
+        self.docker("import", "-", "nap", given=images.nap_tar())
+        folder = self.home / "nap"
+        folder.mkdir()
+        (folder / "Dockerfile").write_text('FROM nap\nRUN ["/nap"]\n')
+        return self.begin("build", "--quiet", str(folder))
 
     def docker(self, *arguments: str, given: bytes | None = None) -> str:
         done = self.call(*arguments, given=given)

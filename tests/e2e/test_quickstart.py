@@ -3,24 +3,19 @@
 import os
 import re
 import shutil
-import socket
-import ssl
-import subprocess
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 
-from sessions.engines import certificates
 from tests.e2e import engine_worlds, stack
-from tests.e2e.shell import Shell, until
+from tests.e2e.engine_checks import Daemon, Visitor, billed_alike, gone, inside, seconds
+from tests.e2e.shell import Shell, finished, until
 from tests.engines import images
 from tests.runtime.processes import free_port
 
@@ -54,45 +49,9 @@ def portal(host_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-def inside(portal: stack.Stack, function: str) -> str:
-    """What one function of engine_worlds says, run in the portal itself."""
-    says = f"sys.stdout.write(engine_worlds.{function}())"
-    code = f"import sys; from tests.e2e import engine_worlds; {says}"
-    return portal.manage("shell", "--verbosity", "0", "--command", code)
-
-
 @pytest.fixture
 def shell(portal: stack.Stack, tmp_path: Path) -> Shell:
     return Shell(portal, tmp_path / "olga", engine_worlds.OWNER)
-
-
-def seconds(text: str) -> int:
-    """Seconds since 1970 of an instant in the API's JSON."""
-    return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
-
-
-def billed_alike(shell: Shell, session: str) -> dict[str, Any]:
-    """The session, of which clock, timeline and ledger tell the same seconds."""
-    found, insights = shell.session(session), shell.ask(f"/sessions/{session}/insights")
-    timeline = sum(
-        seconds(one["end"]) - seconds(one["start"]) for one in insights["timeline"] if one["billed"]
-    )
-    ledger = sum(use["seconds"] for use in found["cost_by_source"].values())
-    assert found["billed_seconds"] == timeline == ledger
-    assert insights["unpaid_seconds"] == 0
-    return found
-
-
-def gone(portal: stack.Stack, host_folder: Path, session: str) -> bool:
-    """No row, no file and no process of the session's engine is left."""
-    name = session.replace("-", "")
-    files = list(host_folder.glob(f"*{name}*"))
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    return (
-        f"{session} removed" in inside(portal, "engine_states")
-        and not files
-        and name not in processes.stdout
-    )
 
 
 def build_labelled(shell: Shell) -> str:
@@ -121,9 +80,11 @@ def test_the_quickstart(portal: stack.Stack, host_folder: Path, shell: Shell) ->
     assert seconds(idle["idle_since"]) == seconds(idle["last_activity_at"]) + IDLE_TIMEOUT
     assert idle["billed_seconds"] == seconds(idle["idle_since"]) - first
     called = int(time.time())
-    assert "labelled" in shell.docker("images")
+    assert "CONTAINER ID" in shell.docker("ps")
     resumed = shell.wait_for(session, "active")
     assert called <= seconds(resumed["last_activity_at"]) <= time.time()
+    # It is the same engine, with all that was in it.
+    assert "labelled" in shell.docker("images")
 
     shell.wait_for(session, "ended")
     until(lambda: gone(portal, host_folder, session))
@@ -178,46 +139,6 @@ def test_a_session_ends_in_the_second_in_which_its_allowance_does(
     assert b"(no_allowance)" in refused.stderr
 
 
-class Visitor:
-    """Who knocks at the door with some certificate, and does not care whose door it is."""
-
-    def __init__(self, shell: Shell, folder: Path) -> None:
-        host = shell.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-        self.port = int(host.rpartition(":")[2])
-        self.keys = next((shell.home / ".docker" / "offload" / "keys").iterdir())
-        self.folder = folder
-
-    def own(self) -> tuple[Path, Path]:
-        return self.keys / "cert.pem", self.keys / "key.pem"
-
-    def forged(self, session: str) -> tuple[Path, Path]:
-        """A pair whose issuer bears the name of the session's authority."""
-        now = datetime.now(UTC)
-        made = certificates.make_certificates(
-            UUID(session), ("localhost",), at=now, until=now + timedelta(hours=1)
-        )
-        paths = self.folder / "forged.pem", self.folder / "forged-key.pem"
-        paths[0].write_text(made.client.certificate)
-        paths[1].write_text(made.client.key)
-        return paths
-
-    def see(self, pair: tuple[Path, Path] | None, name: str = "localhost") -> bytes:
-        """What the door answers to a request for the engine's images; nothing if it hangs up."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if pair is not None:
-            context.load_cert_chain(*pair)
-        request = b"GET /images/json HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
-        said = b""
-        with suppress(OSError):
-            plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-            with plain, context.wrap_socket(plain, server_hostname=name) as link:
-                link.sendall(request)
-                while piece := link.recv(65_536):
-                    said += piece
-        return said
-
-
 def test_three_people_at_once_reach_only_their_own_engines(
     portal: stack.Stack, host_folder: Path, tmp_path: Path
 ) -> None:
@@ -266,3 +187,82 @@ def test_a_session_survives_the_death_of_each_process(
     found = billed_alike(shell, session)
     assert found["end_reason"] == "stopped"
     assert found["billed_seconds"] == seconds(found["ended_at"]) - seconds(found["first_active_at"])
+
+
+def test_a_killed_dockerd_ends_its_own_session_while_a_silent_build_survives_next_to_it(
+    portal: stack.Stack, host_folder: Path, shell: Shell, tmp_path: Path
+) -> None:
+    other = Shell(portal, tmp_path / "max", engine_worlds.MAX)
+    building = other.start()
+    build = other.begin_silent_build()
+    kill_and_check(portal, host_folder, shell)
+    # The person can start again at once, on another engine.
+    again = shell.start()
+    assert "hello-world" not in shell.docker("images")
+    shell.docker("offload", "stop")
+
+    built = finished(build)
+    assert built.returncode == 0, built.stderr
+    ended = int(time.time())
+    found = other.session(building)
+    # Silent for longer than the session may be idle until it ends, and never idle.
+    assert images.NAP_SECONDS > IDLE_TIMEOUT + IDLE_END
+    assert found["state"] == "active"
+    assert seconds(found["last_activity_at"]) >= ended - IDLE_TIMEOUT
+    timeline = other.ask(f"/sessions/{building}/insights")["timeline"]
+    assert [part["kind"] for part in timeline].count("active") == 1
+    other.docker("offload", "stop")
+    for session in (building, again):
+        until(partial(gone, portal, host_folder, session))
+    billed_alike(other, building)
+
+
+def kill_and_check(portal: stack.Stack, host_folder: Path, shell: Shell) -> None:
+    """Rule 12, to the second: what was billed since the engine was last seen is given back."""
+    before = shell.docker("context", "show")
+    session = shell.start()
+    shell.import_hello()
+    shell.wait_for(session, "active")
+    daemon = Daemon(host_folder, session)
+    until(lambda: daemon.seen_at() > seconds(shell.session(session)["first_active_at"]))
+    seen = daemon.seen_at()
+    for number in daemon.numbers():
+        os.kill(number, signal.SIGKILL)
+    found = shell.wait_for(session, "ended")
+    assert found["end_reason"] == "engine_lost"
+    lost = seconds(found["ended_at"])
+    assert found["billed_seconds"] == lost - seconds(found["first_active_at"])
+    given_back = dict(line.split() for line in inside(portal, "given_back").splitlines())
+    assert int(given_back[session]) == lost - seen
+
+    refused = shell.call("ps")
+    assert refused.returncode == 1
+    assert b"The session has ended (engine_lost). Start a new one." in refused.stderr
+    told = shell.call("offload", "status")
+    assert b"The engine was lost; what was billed since it was last seen was given" in told.stderr
+    assert shell.docker("context", "show") == before
+    until(lambda: gone(portal, host_folder, session))
+    until(daemon.is_gone)
+    billed_alike(shell, session)
+
+
+def test_two_machines_that_start_at_once_get_one_session(
+    portal: stack.Stack, host_folder: Path, tmp_path: Path
+) -> None:
+    machines = [Shell(portal, tmp_path / name, engine_worlds.MIA) for name in ("desk", "laptop")]
+    starts = [machine.begin("offload", "start") for machine in machines]
+    ended = [finished(start) for start in starts]
+    codes = [one.returncode for one in ended]
+    assert sorted(codes) == [0, 1], ended
+    winner, loser = codes.index(0), codes.index(1)
+    assert b"session_already_running" in ended[loser].stderr
+    session = machines[winner].status()["session"]["id"]
+    # The other machine sees it, says that it is not its own, and keeps its docker as it was.
+    seen = machines[loser].status()
+    assert (seen["session"]["id"], seen["on_this_machine"]) == (session, False)
+    assert machines[loser].docker("context", "show") == "default"
+    running = "state=starting&state=idle&state=active"
+    mine = machines[winner].ask(f"/sessions?user=me&{running}")["results"]
+    assert [one["id"] for one in mine] == [session]
+    machines[winner].docker("offload", "stop")
+    until(partial(gone, portal, host_folder, session))

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from sessions.engines.announcements import announce
 from sessions.engines.hosting import Order, Place
 from sessions.engines.local import Local
+from tests import factories
 from tests.engines import images
+from tests.engines.host_process import Process, now
+from tests.sessions.lives import start
 from usage.rates import DEFAULT_SIZES
 
 STANDARD = DEFAULT_SIZES[0]
@@ -79,3 +83,22 @@ def engine(local: Local) -> Callable[[], Docker]:
         return Docker(session_id, local.start(Order(session_id, STANDARD, START_SECONDS)))
 
     return start
+
+
+@pytest.fixture
+def process(settings, host_folder, local, transactional_db, django_db_serialized_rollback):
+    made = Process(settings, host_folder)
+    yield made
+    if made.running is not None and made.running.poll() is None:
+        made.running.kill()
+        made.running.wait()
+
+
+@pytest.fixture
+def session(settings, transactional_db, django_db_serialized_rollback):
+    """Its engine is wanted; an engine host that runs brings it up."""
+    settings.ENGINE_PROVIDER = "local"
+    owner = factories.person("Olga Owner")
+    organization = factories.subscribed_organization(owner, at=now())
+    announce(host_name=settings.ENGINE_HOST_NAME, capacity=2, at=now())
+    return start(organization, owner, now())
