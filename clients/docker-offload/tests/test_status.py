@@ -5,6 +5,10 @@ import json
 import pytest
 from fakes import allowance, problem
 
+from docker_offload.clock import Patience
+from docker_offload.failures import Unreachable
+from docker_offload.transport import Transport
+
 PROMPT = {
     "kind": "session", "due_at": "2026-11-24T11:02:00Z", "answer_by": "2026-11-24T11:03:00Z",
 }  # fmt: skip
@@ -116,6 +120,49 @@ def test_a_portal_that_holds_as_many_as_it_can_is_not_asked_without_a_pause(mach
     assert machine("status", "--watch").code == 0
     # Each look at an unchanged session was answered at once here.
     assert machine.clock.waits[before:].count(5) >= 3
+
+
+def asleep(monkeypatch, machine, seconds):
+    """The lid is closed in the middle of the next look at the session."""
+    real, slept = Transport.send, []
+
+    def send(self, method, url, **more):
+        if "/sessions/" in url and not slept:
+            slept.append(url)
+            machine.clock.now += seconds
+            raise Unreachable("The connection broke.")
+        return real(self, method, url, **more)
+
+    monkeypatch.setattr(Transport, "send", send)
+
+
+def test_a_machine_that_was_asleep_for_an_hour_goes_on_watching(machine, portal, monkeypatch):
+    machine("start")
+    asleep(monkeypatch, machine, 3_600)
+    machine.clock.on_sleep = lambda: portal.session.update(state="ended", end_reason="idle")
+    shown = machine("status", "--watch")
+    assert shown.code == 0, shown.err
+    assert "idle too long" in shown.err
+    assert machine.context == "default"
+
+
+def test_a_machine_that_was_asleep_also_gets_a_new_token(machine, portal, monkeypatch):
+    machine("start")
+    asleep(monkeypatch, machine, 3_600)
+    portal.access = "access-9"
+    shown = machine("status")
+    assert shown.code == 0, shown.err
+    assert "Started" in shown.out
+
+
+def test_a_portal_that_is_away_for_long_is_no_sleep(machine, portal):
+    """The clock goes on while one waits: that is no reason to wait for ever."""
+    patience = Patience(machine.clock, 600)
+    tries = 0
+    while patience.again():
+        machine.clock.now += 80  # the longest a try takes
+        tries += 1
+    assert tries < 10
 
 
 def test_watching_as_json_is_a_line_for_each_change(machine, portal):
