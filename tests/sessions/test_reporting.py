@@ -186,7 +186,7 @@ def test_containers_and_samples_add_one_statement_each(twins, at):
                 for number in range(count)
             ),
             samples=tuple(
-                services.SampleSeen(later(at, 100 * sequence + number), 1, 1)
+                services.SampleSeen(later(at, 20 * (sequence - 2) + number), 1, 1)
                 for number in range(count)
             ),
         )
