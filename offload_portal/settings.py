@@ -342,6 +342,9 @@ SPECTACULAR_SETTINGS = {
         "StandingEnum": "orgs.api.shapes.LICENSE_STATES",
         "LimitStateEnum": "offload_portal.pages.api.shapes.LIMIT_STATES",
         "OnDemandEnum": "usage.enums.OnDemand",
+        "RequestKindEnum": "orgs.enums.RequestKind",
+        "RequestStateEnum": "orgs.enums.RequestState",
+        "RequestChangeStateEnum": "orgs.api.requests.STATES_TO_SET",
     },
 }
 

@@ -85,6 +85,21 @@ FOR_OWNERS = frozenset(
 )
 
 
+class RequestKind(models.TextChoices):
+    """What a refused member may ask for (rule 26)."""
+
+    ACCESS = "access", _("Access")
+    HOURS = "hours", _("More compute time")
+    SESSION_LENGTH = "session_length", _("Longer sessions")
+
+
+class RequestState(models.TextChoices):
+    OPEN = "open", _("Open")
+    APPROVED = "approved", _("Approved")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
 class MailState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     SENDING = "sending", _("Being sent")

@@ -6,17 +6,28 @@ the same rule. They never query.
 
 import uuid
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from offload_portal.common.refusals import Refusal
-from orgs.enums import Role
+from orgs.enums import RequestKind, Role
 from orgs.selectors.places import Viewer
 
 T = TypeVar("T")
 
+# What somebody who meets a refusal of a start may ask for (rule 26).
+REQUEST_OF_CODE = {
+    "policy_disabled": RequestKind.ACCESS,
+    "no_license": RequestKind.ACCESS,
+    "license_queued": RequestKind.ACCESS,
+    "no_allowance": RequestKind.HOURS,
+    "on_demand_limit_reached": RequestKind.HOURS,
+    "cap_reached": RequestKind.HOURS,
+}
 NOT_AN_OWNER = "not_an_owner"
 LAST_OWNER = "last_owner"
 OWN_MEMBERSHIP = "own_membership"
@@ -48,6 +59,10 @@ def check_can_change_access(viewer: Viewer) -> None:
     _owners_only(viewer, _("Only owners can grant access or take it away."))
 
 
+def check_can_answer_requests(viewer: Viewer) -> None:
+    _owners_only(viewer, _("Only owners can answer requests."))
+
+
 def check_can_change_policy(viewer: Viewer) -> None:
     _owners_only(viewer, _("Only owners can change the policy."))
 
@@ -70,6 +85,16 @@ def check_not_oneself(viewer_id: uuid.UUID | None, leaving: Collection[uuid.UUID
         raise Refusal(OWN_MEMBERSHIP, sentence, 409)
 
 
+def with_request(refusal: Refusal, slug: str) -> Refusal:
+    """The refusal with the request that may follow it: its kind, and the page to make it on."""
+    kind = REQUEST_OF_CODE.get(refusal.code)
+    if kind is None or not slug:
+        return refusal
+    page = reverse("orgs:new_request", args=[slug])
+    url = f"{settings.PORTAL_URL.rstrip('/')}{page}?kind={kind}"
+    return replace(refusal, extra={**refusal.extra, "request": {"kind": str(kind), "url": url}})
+
+
 def _allows(check: Callable[[T], None], about: T) -> bool:
     try:
         check(about)
@@ -84,6 +109,10 @@ def can_change_people(viewer: Viewer) -> bool:
 
 def can_change_access(viewer: Viewer) -> bool:
     return _allows(check_can_change_access, viewer)
+
+
+def can_answer_requests(viewer: Viewer) -> bool:
+    return _allows(check_can_answer_requests, viewer)
 
 
 def can_change_policy(viewer: Viewer) -> bool:

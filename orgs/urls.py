@@ -13,6 +13,7 @@ from orgs.views import (
     organizations,
     overrides,
     policy,
+    requests,
     teams,
     tokens,
 )
@@ -54,6 +55,15 @@ urlpatterns = [
     path(f"{HERE}/policy/of/<uuid:person_id>/", overrides.of_member, name="policy_of"),
     path(f"{HERE}/policy/<uuid:policy_id>/", overrides.change, name="change_override"),
     path(f"{HERE}/policy/<uuid:policy_id>/remove/", overrides.remove, name="remove_override"),
+    path(f"{HERE}/requests/", requests.requests, name="requests"),
+    path(f"{HERE}/requests/new/", requests.new, name="new_request"),
+    path(f"{HERE}/requests/<uuid:request_id>/", requests.one, name="request"),
+    path(f"{HERE}/requests/<uuid:request_id>/answer/", requests.answer, name="answer_request"),
+    path(
+        f"{HERE}/requests/<uuid:request_id>/withdraw/",
+        requests.withdraw,
+        name="withdraw_request",
+    ),
     path(f"{HERE}/mail/", news.mail, name="mail"),
     path(f"{HERE}/audit/", audit.audit, name="audit"),
     path(f"{HERE}/audit.csv", audit.audit_csv, name="audit_csv"),

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from offload_portal.common.refusals import Refusal
 from orgs.enums import LicenseState, OffloadSwitch
+from orgs.policies import with_request
 from orgs.selectors import Contact, PolicyTerms, Standing
 from usage.enums import OnDemand, SubscriptionState
 from usage.rates import EngineSize
@@ -38,6 +39,7 @@ class StartQuestion:
     wish: Wish
     running: int
     contacts: Sequence[Contact]
+    slug: str
 
 
 def whom_to_ask(contacts: Sequence[Contact]) -> list[Mapping[str, Any]]:
@@ -116,6 +118,13 @@ def check_running(policy: PolicyTerms, running: int, contacts: Sequence[Contact]
 
 def check_can_start(question: StartQuestion) -> None:
     """Raise the first refusal of rule 26 before the allowance, in its order."""
+    try:
+        _check_all(question)
+    except Refusal as refusal:
+        raise with_request(refusal, question.slug) from None
+
+
+def _check_all(question: StartQuestion) -> None:
     check_subscription(question.subscription, question.contacts)
     check_access(question.policy, question.standing, question.contacts)
     check_wish(question.policy, question.wish, question.contacts)
@@ -156,7 +165,7 @@ def can_keep_alive(most: int, ahead: int) -> bool:
     return True
 
 
-def no_room(room: Room, needed: int, contacts: Sequence[Contact]) -> Refusal:
+def no_room(room: Room, needed: int, contacts: Sequence[Contact], slug: str) -> Refusal:
     """Why a start finds too little left; says left, reserved and needed (rule 19)."""
     numbers = {"left": room.left or 0, "reserved": room.reserved, "needed": needed}
     off = room.mode == OnDemand.OFF or room.limit_microusd == 0
@@ -183,4 +192,4 @@ def no_room(room: Room, needed: int, contacts: Sequence[Contact]) -> Refusal:
         }
     if room.resets_at is not None:
         extra["resets_at"] = room.resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _refuse(code, sentence, 402, contacts, **extra)
+    return with_request(_refuse(code, sentence, 402, contacts, **extra), slug)

@@ -211,3 +211,8 @@ class ProblemShape(serializers.Serializer[Any]):
         required=False,
         help_text="Whom to ask.",
     )
+    request = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="What may be asked for: `kind`, for `POST …/requests`, and the page's `url`.",
+    )

@@ -105,6 +105,7 @@ def _of_people(
         title = _("Nobody has access to Offload yet")
         text = _("The subscription's licenses are free: grant access to all or to some members.")
         found.append(Need("warning", title, text, _to(frame, "orgs:access"), _("Grant access")))
+    found.extend(_of_requests(frame, steps))
     if steps.open_invitations:
         title = ngettext(
             "%(count)s invitation was not accepted yet",
@@ -114,6 +115,28 @@ def _of_people(
         text = _("You can send them again, or take them back.")
         members = _to(frame, "pages:members")
         found.append(Need("notice", title, text, members, _("See invitations")))
+    return found
+
+
+def _of_requests(frame: Frame, steps: FirstSteps) -> list[Need]:
+    found = []
+    if steps.open_requests:
+        title = ngettext(
+            "%(count)s request waits for an answer",
+            "%(count)s requests wait for an answer",
+            steps.open_requests,
+        ) % {"count": steps.open_requests}
+        text = _("A member asks for access, compute time or longer sessions.")
+        url = f"{_to(frame, 'orgs:requests')}?state=open"
+        found.append(Need("warning", title, text, url, _("See requests")))
+    if steps.unsent_mails:
+        title = ngettext(
+            "%(count)s mail could not be sent",
+            "%(count)s mails could not be sent",
+            steps.unsent_mails,
+        ) % {"count": steps.unsent_mails}
+        text = _("Whom it was for has not got it. You can send it again.")
+        found.append(Need("warning", title, text, _to(frame, "orgs:mail"), _("See mail")))
     return found
 
 

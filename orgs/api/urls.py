@@ -1,12 +1,23 @@
 from django.urls import path
 
-from orgs.api import audit, invitations, licenses, organizations, people, policies, teams
+from orgs.api import (
+    audit,
+    invitations,
+    licenses,
+    organizations,
+    people,
+    policies,
+    requests,
+    teams,
+)
 
 urlpatterns = [
     path("me", people.MeView.as_view()),
     path("me/preferences", people.PreferencesView.as_view()),
     path("organizations", organizations.OrganizationsView.as_view()),
     path("organizations/<slug:slug>/policy", organizations.PolicyView.as_view()),
+    path("organizations/<slug:slug>/requests", requests.RequestsView.as_view()),
+    path("organizations/<slug:slug>/requests/<uuid:request_id>", requests.RequestView.as_view()),
     path("organizations/<slug:slug>/policies", policies.PoliciesView.as_view()),
     path("organizations/<slug:slug>/policies/<uuid:policy_id>", policies.PolicyItemView.as_view()),
     path("organizations/<slug:slug>/licenses", licenses.LicensesView.as_view()),

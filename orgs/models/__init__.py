@@ -5,6 +5,7 @@ from orgs.models.mail import DeclinedMail, Notification, OutgoingMail
 from orgs.models.organizations import Invitation, Membership, Organization, Team, TeamMember
 from orgs.models.people import Person
 from orgs.models.policies import PolicyMark, PolicyOverride, PolicyTarget
+from orgs.models.requests import MemberRequest
 from orgs.models.tokens import Token
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Invitation",
     "License",
     "LicenseGrant",
+    "MemberRequest",
     "Membership",
     "Notification",
     "Organization",

@@ -4,12 +4,20 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 
-from orgs.enums import LicenseState
-from orgs.models import License, Membership, Organization, TeamMember
+from orgs.enums import LicenseState, MailState, RequestState
+from orgs.models import (
+    License,
+    MemberRequest,
+    Membership,
+    Organization,
+    OutgoingMail,
+    TeamMember,
+)
 from orgs.selectors.access import PersonRef, grant_words, grants_by_person, reference
 from orgs.selectors.teams import teams_of
 
@@ -123,10 +131,12 @@ class FirstSteps:
     open_invitations: int
     licenses: int
     licenses_held: int
+    open_requests: int
+    unsent_mails: int
 
 
 def first_steps(organization: Organization) -> FirstSteps:
-    """Whether someone was invited or joined, and whether someone has access."""
+    """Whether someone was invited or joined, who has access, and what waits for an owner."""
     members = Membership.objects.filter(organization=organization).count()
     invitations = organization.invitations.open().count()
     granted = organization.license_grants.exists()
@@ -136,9 +146,30 @@ def first_steps(organization: Organization) -> FirstSteps:
         access_granted=granted,
         member_count=members,
         open_invitations=invitations,
-        licenses=Organization.objects.only("licenses").get(pk=organization.pk).licenses,
         licenses_held=held,
+        **_counted(organization),
     )
+
+
+def _counted(organization: Organization) -> dict[str, int]:
+    """Licenses of the pool, open requests and mail that was given up; one statement."""
+    requests = MemberRequest.objects.filter(state=RequestState.OPEN)
+    unsent = OutgoingMail.objects.filter(state=MailState.FAILED)
+    row: dict[str, Any] = dict(
+        Organization.objects.filter(pk=organization.pk)
+        .annotate(
+            open_requests=Subquery(_number_of(requests)), unsent_mails=Subquery(_number_of(unsent))
+        )
+        .values("licenses", "open_requests", "unsent_mails")
+        .get()
+    )
+    return {name: int(number or 0) for name, number in row.items()}
+
+
+def _number_of(rows: QuerySet[Any]) -> Any:
+    """How many of the rows belong to the organization of the outer query."""
+    own = rows.filter(organization=OuterRef("pk")).order_by().values("organization")
+    return own.annotate(number=Count("pk")).values("number")
 
 
 LICENSE_STATES = (*LicenseState.values, "none")

@@ -17,6 +17,7 @@ from orgs.services.expiry import lock_at
 from orgs.services.licensing import Settled, settle
 from orgs.services.locking import lock, viewer
 from orgs.services.notices import tell
+from orgs.services.requests import withdraw_all
 
 
 def add_member(
@@ -126,6 +127,7 @@ def take_out(
     LicenseGrant.objects.filter(organization=organization, person_id__in=people).delete()
     PolicyTarget.objects.filter(organization=organization, person_id__in=people).delete()
     Membership.objects.filter(organization=organization, person_id__in=people).delete()
+    withdraw_all(actor, at, organization, people)
     for role in Role.values:
         audit.record_many(
             event=Event.MEMBER_REMOVED,

@@ -80,6 +80,7 @@ def _refusal(
         wish=Wish(size, gpu=False, idle_timeout_seconds=account.policy.idle_timeout_seconds),
         running=running,
         contacts=account.contacts,
+        slug=account.organization.slug,
     )
     try:
         check_can_start(question)
@@ -94,4 +95,8 @@ def _refusal(
         resets_at=allowance.period_end,
     )
     needed = settings.RESERVE_SECONDS * size.multiplier
-    return None if room.has(needed) else no_room(room, needed, account.contacts)
+    return (
+        None
+        if room.has(needed)
+        else no_room(room, needed, account.contacts, account.organization.slug)
+    )

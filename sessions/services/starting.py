@@ -77,7 +77,7 @@ def _start(
     at, policy, wish = _checked(at, person, organization, request)
     needed = settings.RESERVE_SECONDS * wish.size.multiplier
     if not metering.reserve(organization.pk, needed):
-        raise no_room(room(organization.pk), needed, contacts(organization))
+        raise no_room(room(organization.pk), needed, contacts(organization), organization.slug)
     provider = places.provider_now(at)
     if provider != places.EXTERNAL:
         places.claim(at=at, organization=organization, person=person)
@@ -102,7 +102,7 @@ def preview_start(
         needed = settings.RESERVE_SECONDS * wish.size.multiplier
         there = room(organization.pk)
         if not there.has(needed):
-            raise no_room(there, needed, contacts(organization))
+            raise no_room(there, needed, contacts(organization), organization.slug)
         source, rate = metering.next_source(organization.pk, at)
     left = None if there.left is None else (there.left - there.reserved) // wish.size.multiplier
     return StartPreview(
@@ -130,6 +130,7 @@ def _checked(
         wish=wish,
         running=metered.running.count(person.pk),
         contacts=(),
+        slug=organization.slug,
     )
     if not can_start(question):
         # Whom to ask is read only once somebody has to be told.

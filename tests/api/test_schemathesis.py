@@ -25,6 +25,7 @@ from offload_portal.pages.api.documents import document
 from orgs import services
 from orgs.models import LicenseGrant
 from orgs.services.overrides import OverrideChange, add_override
+from orgs.services.requests import make_request
 from tests.api.conftest import Api
 from tests.factories import actor
 
@@ -37,6 +38,7 @@ RULES = {"cursor", "zone", "plan", "slug", "name", "engine_size", "gpu", "from",
 RULES |= {"terms", "targets", "until", "description", "offload", "gpu_allowed", "engine_sizes"}
 RULES |= {"idle_timeout_seconds", "idle_timeout_least_seconds", "idle_timeout_most_seconds"}
 RULES |= {"longest_session_seconds", "sessions_per_person", "keep_alive_most_seconds"}
+RULES |= {"wanted_seconds"}
 RULES |= {"let_finish", "committed_compute_seconds", "compute_seconds"}
 RULES |= {"until", "role", "team", "persons", "emails"}
 ROLES = ["owner", "member", "stranger"]
@@ -82,7 +84,9 @@ def world(
     grant = LicenseGrant.objects.get(organization=organization, person=member)
     longer = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), people)
     policy = add_override(change=longer, **order)
+    asked = make_request(person=member, kind="hours", **{**order, "actor": actor(member)})
     return {
+        "request_id": str(asked.pk),
         "slug": organization.slug,
         "session_id": started["id"],
         "person_id": str(member.pk),
@@ -165,6 +169,17 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "organizations/{slug}/subscription"): {"committed_compute_seconds": 1},
     ("POST", "organizations/{slug}/top-ups"): {"compute_seconds": 1},
     ("PUT", "organizations/{slug}/limits"): {"mode": "limited", "limit_microusd": 1, "reason": "r"},
+    ("POST", "organizations/{slug}/requests"): {
+        "kind": "hours",
+        "note": "n",
+        "wanted_seconds": 3_600,
+    },
+    ("PATCH", "organizations/{slug}/requests/{request_id}"): {
+        "state": "declined",
+        "until": "2027-03-11T13:00:00Z",
+        "longest_session_seconds": 3_600,
+        "answer": "a",
+    },
     ("POST", "organizations/{slug}/policies"): {
         "name": "Long",
         "description": "d",

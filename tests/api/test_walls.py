@@ -8,8 +8,9 @@ from django.urls import URLPattern, get_resolver
 
 from offload_portal.pages.api.documents import document
 from orgs import services
-from orgs.models import LicenseGrant, PolicyOverride, Team
+from orgs.models import LicenseGrant, MemberRequest, PolicyOverride, Team
 from orgs.services.overrides import OverrideChange, add_override
+from orgs.services.requests import make_request
 from tests.factories import actor
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,8 @@ BODIES = {
     },
 }
 BODIES[("post", "/organizations/{slug}/policies")] = POLICY
+BODIES[("post", "/organizations/{slug}/requests")] = {"kind": "hours"}
+BODIES[("patch", "/organizations/{slug}/requests/{request_id}")] = {"state": "declined"}
 BODIES[("put", "/organizations/{slug}/policies/{policy_id}")] = POLICY
 # (owner, editor, member, the session's own user); None: the route knows no roles.
 OWNERS, SEERS, ALL = (1, 0, 0, 0), (1, 1, 0, 0), (1, 1, 1, 1)
@@ -56,6 +59,10 @@ ROLES = {
     ("get", "/organizations/{slug}"): ALL,
     ("patch", "/organizations/{slug}"): OWNERS,
     ("get", "/organizations/{slug}/policy"): ALL,
+    ("get", "/organizations/{slug}/requests"): ALL,
+    ("post", "/organizations/{slug}/requests"): ALL,
+    ("get", "/organizations/{slug}/requests/{request_id}"): (1, 1, 0, 1),
+    ("patch", "/organizations/{slug}/requests/{request_id}"): OWNERS,
     ("get", "/organizations/{slug}/policies"): ALL,
     ("post", "/organizations/{slug}/policies"): OWNERS,
     ("get", "/organizations/{slug}/policies/{policy_id}"): (1, 1, 0, 1),
@@ -119,8 +126,16 @@ IDS = [f"{method} {path}" for method, path in WALLED]
 def session(api, owner, member, organization, at):
     """A session of the member's, for whom there is a policy too."""
     change = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), [member.pk])
-    Team.objects.create(id=TEAM, organization=organization, name="Nightly", created_at=at)
     add_override(actor=actor(owner), at=at, organization=organization, change=change)
+    make_request(
+        actor=actor(member),
+        at=at,
+        organization=organization,
+        person=member,
+        kind="session_length",
+        wanted_seconds=2 * 3_600,
+    )
+    Team.objects.create(id=TEAM, organization=organization, name="Nightly", created_at=at)
     started = api(member).post("sessions", {"organization": organization.slug})
     return started.json()["id"]
 
@@ -136,6 +151,7 @@ def things(session, organization, owner, member, at):
     return {
         "session_id": session,
         "policy_id": PolicyOverride.objects.get(organization=organization).pk,
+        "request_id": MemberRequest.objects.get(organization=organization).pk,
         "person_id": member.pk,
         "team_id": team.pk,
         "change_id": change.undo_id,

@@ -10,6 +10,7 @@ from orgs import selectors, services
 from orgs.enums import Role
 from orgs.models import Invitation, LicenseGrant, Membership, Organization
 from orgs.services.overrides import OverrideChange, add_override
+from orgs.services.requests import make_request
 from tests.factories import actor
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -58,6 +59,7 @@ def address(place, people, owner, at):
     change = services.grant_many(person_ids=[people["editor"].pk], **order).undo_id
     long = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), [people["member"].pk])
     policy = add_override(change=long, **order)
+    asked = make_request(person=people["member"], kind="hours", **order)
     mail.outbox.clear()
 
     def made(path: str) -> str:
@@ -67,6 +69,7 @@ def address(place, people, owner, at):
             team=team.pk,
             change=change,
             policy=policy.pk,
+            request=asked.pk,
         )
         return f"/organizations/{place.slug}/{filled}"
 
@@ -125,6 +128,12 @@ ROUTES = [
     ("post", "policy/{policy}/", {"name": "Short"}, 400, 403, 403),
     ("get", "policy/{policy}/remove/", {}, 200, 403, 403),
     ("post", "policy/{policy}/remove/", {}, 302, 403, 403),
+    ("get", "requests/", {}, 200, 200, 200),
+    ("get", "requests/new/", {}, 200, 200, 200),
+    ("post", "requests/new/", {"kind": "nothing"}, 400, 400, 400),
+    ("get", "requests/{request}/", {}, 200, 200, 200),
+    ("post", "requests/{request}/answer/", {"step": "decline", "answer": ""}, 302, 403, 403),
+    ("post", "requests/{request}/withdraw/", {}, 404, 404, 302),
     ("get", "mail/", {}, 200, 403, 403),
     ("post", "mail/", {}, 302, 403, 403),
     ("get", "audit/", {}, 200, 200, 403),
@@ -179,6 +188,7 @@ def test_no_route_of_an_organization_is_missing_from_the_table():
         path = path.replace("<uuid:invitation_id>", "{invitation}")
         path = path.replace("<uuid:team_id>", "{team}").replace("<uuid:change_id>", "{change}")
         path = path.replace("<uuid:policy_id>", "{policy}")
+        path = path.replace("<uuid:request_id>", "{request}")
         assert path in known, f"{path} is not in the table of routes"
 
 

@@ -1,6 +1,7 @@
 """What two people do at once, on real connections."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection, connections
@@ -9,7 +10,8 @@ from offload_portal.common.actors import PORTAL
 from offload_portal.common.refusals import Refusal
 from orgs import services
 from orgs.enums import LicenseState, Role
-from orgs.models import Invitation, License, Membership, Organization
+from orgs.models import Invitation, License, MemberRequest, Membership, Organization
+from orgs.services.requests import Answer, answer_request, make_request
 from tests import factories
 from tests.factories import actor
 
@@ -153,3 +155,33 @@ def test_all_owners_demoted_in_bulk_at_once_leave_one(owner, place, join, at):
         ]
     )
     assert Membership.objects.owners().count() == 1
+
+
+def test_a_request_that_is_sent_twice_at_once_is_one(place, join, at):
+    ada = join(place, "Ada")
+
+    def ask():
+        return make_request(actor=actor(ada), at=at, organization=place, person=ada, kind="access")
+
+    results = in_threads([ask] * 4)
+    assert results.count("request_open") == 3
+    assert MemberRequest.objects.count() == 1
+
+
+def test_two_owners_who_answer_at_once_give_one_answer(owner, place, join, at):
+    services.set_license_pool(actor=PORTAL, at=at, organization=place, licenses=3)
+    other, ada = join(place, "Other", Role.OWNER), join(place, "Ada")
+    asked = make_request(actor=actor(ada), at=at, organization=place, person=ada, kind="access")
+
+    def answer(by, *, approve):
+        given = Answer(approve, until=at + timedelta(days=1) if approve else None)
+        return answer_request(
+            actor=actor(by), at=at, organization=place, request_id=asked.pk, answer=given
+        )
+
+    results = in_threads(
+        [lambda: answer(owner, approve=True), lambda: answer(other, approve=False)]
+    )
+    assert results.count("request_answered") == 1
+    approved = MemberRequest.objects.get().state == "approved"
+    assert License.objects.exists() == approved
