@@ -367,6 +367,11 @@ KEEP_ALIVE_MOST_SECONDS = env.whole_number("KEEP_ALIVE_MOST_SECONDS", 14_400, le
 POLICY_REFRESH_SECONDS = env.whole_number("POLICY_REFRESH_SECONDS", 3_600, least=60)
 RESERVE_SECONDS = env.whole_number("RESERVE_SECONDS", 60, least=1)
 LIMIT_NOTICE_SECONDS = env.whole_number("LIMIT_NOTICE_SECONDS", 600, least=0)
+# Notices come so long before a session is stopped; the last of them is urgent.
+NOTICE_SECONDS = tuple(
+    sorted(env.numbers("NOTICE_SECONDS", (900, 300), least=1, most=86_400), reverse=True)
+)
+SUBSCRIPTION_NOTICE_SECONDS = env.whole_number("SUBSCRIPTION_NOTICE_SECONDS", 86_400, least=0)
 ON_DEMAND_RATE_MICROUSD = env.whole_number("ON_DEMAND_RATE_MICROUSD", 50, least=0)
 TRIAL_DAYS = env.whole_number("TRIAL_DAYS", 14, least=1)
 TRIAL_COMPUTE_HOURS = env.whole_number("TRIAL_COMPUTE_HOURS", 10, least=0)

@@ -13,6 +13,7 @@ from sessions.clock_facts import (
     EndFact,
     EndReason,
     Facts,
+    GoingOn,
     Idle,
     Lump,
     Moment,
@@ -34,6 +35,7 @@ __all__ = [
     "EndFact",
     "EndReason",
     "Facts",
+    "GoingOn",
     "Idle",
     "Lump",
     "Moment",
@@ -51,6 +53,7 @@ __all__ = [
     "as_of",
     "billing",
     "end_of",
+    "going_on",
     "keep_alive",
     "next_change",
     "report",
@@ -124,6 +127,21 @@ def next_change(facts: Facts, at: int) -> int | None:
         instants.append(idle)
         instants += [p.due_at for p in unanswered(known, known.open) if p.due_at < idle]
     return min(instant for instant in instants if instant > at)
+
+
+def going_on(facts: Facts, at: int) -> GoingOn | None:
+    """Say what it may still bill from `at` on; None once ended, or before its first activity."""
+    known = as_of(facts, at)
+    runs = _runs(known)
+    if not runs or end_of(facts).at <= at:
+        return None
+    idle_at = runs[-1].idle_at
+    ends = [end.at for end in facts.ends]
+    ends += [] if facts.terms.longest is None else [facts.created_at + facts.terms.longest]
+    return GoingOn(
+        gap=None if at < idle_at else at - idle_at,
+        ends_at=min((end for end in ends if end > at), default=None),
+    )
 
 
 def _state(known: Facts, at: int, ended: EndFact | None) -> State:

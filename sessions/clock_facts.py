@@ -200,6 +200,18 @@ class Billing:
 
 
 @dataclass(frozen=True, slots=True)
+class GoingOn:
+    """How a session goes on from an instant if it stays active, or becomes so again.
+
+    `gap` is the open idle gap in seconds, which a resume would bill; None while it is active.
+    `ends_at` is the end that then still holds: a known fact's or the longest length's.
+    """
+
+    gap: int | None
+    ends_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A session as it is at one instant.
 

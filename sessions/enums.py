@@ -29,6 +29,17 @@ class EndReason(models.TextChoices):
     FAILED = "failed", _("Engine did not start")
 
 
+class NoticeKind(models.TextChoices):
+    """What a session's user is told (rules 14 and 19)."""
+
+    ALLOWANCE_LOW = "allowance_low", _("Compute time runs out")
+    LIMIT_REACHED_AT = "limit_reached_at", _("A lower limit takes effect")
+    SESSION_LENGTH = "session_length", _("The longest session ends")
+    SUBSCRIPTION_ENDING = "subscription_ending", _("The subscription ends")
+    ON_DEMAND_NOW = "on_demand_now", _("On-demand pays now")
+    POLICY_CHANGED = "policy_changed", _("The policy has changed")
+
+
 class ClientKind(models.TextChoices):
     CLI = "cli", _("Command line")
     DESKTOP = "desktop", _("Desktop")

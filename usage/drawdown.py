@@ -88,7 +88,7 @@ class Drawn:
 
     `lines` hold what it adds to the ledger and `pool_draws` the compute-seconds drawn from each
     pool. `book` is what is true at its end, before what happens there. `unpaid` and `ends` are by
-    session.
+    session. `paying` is who paid last and since when (on demand: over the limit too).
     """
 
     lines: tuple[Line, ...]
@@ -96,6 +96,7 @@ class Drawn:
     unpaid: dict[str, Unpaid]
     ends: dict[str, Ended]
     pool_draws: dict[str, int]
+    paying: tuple[Source, int] | None = None
 
     @property
     def exhausted_at(self) -> tuple[int, ...]:
@@ -123,6 +124,7 @@ def draw(
         unpaid=sweep.tally.unpaid,
         ends=sweep.ends,
         pool_draws=sweep.purse.drawn,
+        paying=sweep.paying,
     )
 
 
@@ -139,6 +141,7 @@ class _Sweep:
         self.purse = Purse(book)
         self.tally = Tally()
         self.ends: dict[str, Ended] = {}
+        self.paying: tuple[Source, int] | None = None
         self._changes: dict[int, list[Change]] = defaultdict(list)
         self._lumps: dict[int, list[tuple[Metered, int]]] = defaultdict(list)
         self._joins: dict[int, list[Metered]] = defaultdict(list)
@@ -280,6 +283,7 @@ class _Sweep:
     def _run(self, at: int, seconds: int) -> None:
         for payment in self.purse.take(at, seconds * self.tally.multiplier):
             self.tally.run(payment.source, payment.rate, seconds)
+            self._note(payment.source, at)
         for cap, multiplier in self.tally.cap_multipliers.items():
             self.purse.caps.use(cap, seconds * multiplier)
 
@@ -294,6 +298,14 @@ class _Sweep:
         for cap in session.caps:
             self.purse.caps.use(cap, sum(payment.compute_seconds for payment in payments))
         self.tally.pay(session, at, seconds, payments, is_lump=is_lump)
+        for payment in payments:
+            self._note(payment.source, at)
+
+    def _note(self, source: Source, at: int) -> None:
+        """Time beyond the limit goes on from on-demand: it is paid in the same way."""
+        source = Source.ON_DEMAND if source is Source.OVER_LIMIT else source
+        if self.paying is None or self.paying[0] is not source:
+            self.paying = (source, at)
 
 
 def _brought(changes: Iterable[Change]) -> Iterator[Pool]:

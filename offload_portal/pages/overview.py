@@ -15,6 +15,7 @@ from offload_portal.pages.get_started import brings_own_engine, start_of
 from offload_portal.pages.home import remember
 from offload_portal.pages.live import asked_part, live_page
 from offload_portal.pages.start_commands import Step, machine_steps, metering_steps, session_steps
+from offload_portal.pages.told import told
 from orgs.frames import Frame, organization_page, person_of
 from orgs.selectors import first_steps, pool_of
 from sessions.charts import course_chart
@@ -68,7 +69,15 @@ def _running(frame: Frame, page: SessionPage) -> dict[str, Any]:
     ]
     more = page.has_next and page.last is not None and page.last.running
     own = not frame.membership.sees_everything
-    return {"running": rows, "running_more": more, "shown": SHOWN, "own": own}
+    # Owners see what ends sessions among what needs them.
+    notices = [notice for row in rows for notice in row.session.notices] if own else []
+    return {
+        "running": rows,
+        "running_more": more,
+        "shown": SHOWN,
+        "own": own,
+        "told": told(frame, notices),
+    }
 
 
 def _whole(frame: Frame, *, empty: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from offload_portal.pages.overview_numbers import day_text
 from orgs.frames import Frame
 from orgs.selectors import FirstSteps
+from sessions.selectors.notices import notices_of_allowance
 from usage.enums import OnDemand, SubscriptionState
 from usage.models import Subscription
 from usage.selectors import AllowanceView
@@ -38,16 +39,17 @@ def needs_of(frame: Frame, view: AllowanceView, steps: FirstSteps, queued: int) 
     return sorted(found, key=lambda need: order[need.kind])
 
 
-def _to(frame: Frame, name: str) -> str:
+def link_to(frame: Frame, name: str) -> str:
+    """A page of the organization."""
     return reverse(name, args=[frame.organization.slug])
 
 
 def _of_subscription(frame: Frame, subscription: Subscription | None) -> list[Need]:
-    billing = _to(frame, "pages:billing")
+    billing = link_to(frame, "pages:billing")
     if subscription is None:
         title = _("There is no subscription, so nobody can start a session")
         text = _("A plan brings licenses and committed compute time. The trial needs no card.")
-        return [Need("danger", title, text, _to(frame, "pages:subscribe"), _("Choose a plan"))]
+        return [Need("danger", title, text, link_to(frame, "pages:subscribe"), _("Choose a plan"))]
     if subscription.state == SubscriptionState.SUSPENDED:
         title = _("The subscription is suspended")
         text = _("No session starts until what is due has been paid.")
@@ -70,7 +72,14 @@ def _of_subscription(frame: Frame, subscription: Subscription | None) -> list[Ne
 def _of_allowance(frame: Frame, view: AllowanceView) -> list[Need]:
     if view.subscription is None or view.left_compute_seconds is None:
         return []
-    limits = _to(frame, "pages:limits")
+    limits = link_to(frame, "pages:limits")
+    coming = notices_of_allowance(view, frame.at)
+    if coming and view.left_compute_seconds:
+        label = _("On-demand usage")
+        return [
+            Need("warning", str(notice.kind.label), notice.sentence, limits, label)
+            for notice in coming
+        ]
     if view.left_compute_seconds == 0:
         off = view.on_demand_mode == OnDemand.OFF
         title = _("Compute time is used up; new sessions are refused")
@@ -100,11 +109,13 @@ def _of_people(
             queued,
         ) % {"count": queued}
         text = _("They move up as licenses come free, in order of grant.")
-        found.append(Need("warning", title, text, _to(frame, "orgs:access"), _("See who waits")))
+        found.append(
+            Need("warning", title, text, link_to(frame, "orgs:access"), _("See who waits"))
+        )
     elif subscription is not None and not steps.licenses_held:
         title = _("Nobody has access to Offload yet")
         text = _("The subscription's licenses are free: grant access to all or to some members.")
-        found.append(Need("warning", title, text, _to(frame, "orgs:access"), _("Grant access")))
+        found.append(Need("warning", title, text, link_to(frame, "orgs:access"), _("Grant access")))
     found.extend(_of_requests(frame, steps))
     if steps.open_invitations:
         title = ngettext(
@@ -113,7 +124,7 @@ def _of_people(
             steps.open_invitations,
         ) % {"count": steps.open_invitations}
         text = _("You can send them again, or take them back.")
-        members = _to(frame, "pages:members")
+        members = link_to(frame, "pages:members")
         found.append(Need("notice", title, text, members, _("See invitations")))
     return found
 
@@ -127,7 +138,7 @@ def _of_requests(frame: Frame, steps: FirstSteps) -> list[Need]:
             steps.open_requests,
         ) % {"count": steps.open_requests}
         text = _("A member asks for access, compute time or longer sessions.")
-        url = f"{_to(frame, 'orgs:requests')}?state=open"
+        url = f"{link_to(frame, 'orgs:requests')}?state=open"
         found.append(Need("warning", title, text, url, _("See requests")))
     if steps.unsent_mails:
         title = ngettext(
@@ -136,7 +147,7 @@ def _of_requests(frame: Frame, steps: FirstSteps) -> list[Need]:
             steps.unsent_mails,
         ) % {"count": steps.unsent_mails}
         text = _("Whom it was for has not got it. You can send it again.")
-        found.append(Need("warning", title, text, _to(frame, "orgs:mail"), _("See mail")))
+        found.append(Need("warning", title, text, link_to(frame, "orgs:mail"), _("See mail")))
     return found
 
 
@@ -147,7 +158,7 @@ def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[d
             "title": _("Subscribe"),
             "text": _("A plan brings licenses and committed compute time; the trial is free."),
             "done": view.subscription is not None,
-            "url": _to(frame, "pages:subscribe"),
+            "url": link_to(frame, "pages:subscribe"),
             "label": _("Choose a plan"),
             "command": "",
         },
@@ -155,7 +166,7 @@ def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[d
             "title": _("Invite your colleagues"),
             "text": _("By e-mail, one or a thousand. You can begin alone and do it later."),
             "done": steps.members_invited,
-            "url": _to(frame, "orgs:invite"),
+            "url": link_to(frame, "orgs:invite"),
             "label": _("Invite people"),
             "command": "",
         },
@@ -163,7 +174,7 @@ def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[d
             "title": _("Grant access"),
             "text": _("To all members or to those you select, yourself included."),
             "done": steps.access_granted,
-            "url": _to(frame, "orgs:access"),
+            "url": link_to(frame, "orgs:access"),
             "label": _("Grant access"),
             "command": "",
         },
@@ -174,7 +185,7 @@ def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[d
                 "go on, and no bill is ever higher than that."
             ),
             "done": view.on_demand_mode != OnDemand.OFF,
-            "url": _to(frame, "pages:limits"),
+            "url": link_to(frame, "pages:limits"),
             "label": _("Set a limit"),
             "command": "",
         },
@@ -182,7 +193,7 @@ def checklist_of(frame: Frame, view: AllowanceView, steps: FirstSteps) -> list[d
             "title": _("Start a first session"),
             "text": _("The commands below do it from a terminal. It will stand here at once."),
             "done": False,
-            "url": _to(frame, "pages:get_started"),
+            "url": link_to(frame, "pages:get_started"),
             "label": _("Get started"),
             "command": "",
         },

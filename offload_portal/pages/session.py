@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from offload_portal.common.refusals import Refusal, not_found
 from offload_portal.pages import session_words as words
 from offload_portal.pages.live import asked_part, live_page
+from offload_portal.pages.told import told
 from orgs.frames import Frame, organization_page, person_of
 from sessions import charts, services
 from sessions.charts.timeline import exit_text, legend_of
@@ -73,6 +74,7 @@ def _head(frame: Frame, found: Session, seen: Insights) -> dict[str, object]:
     return {
         "session": view,
         "url": reverse("pages:session", args=[frame.organization.slug, view.id]),
+        "told": told(frame, view.notices),
         "why": words.why(found, view, seen.kept_alive_by),
         "costs": _costs(seen),
         "unpaid_seconds": seen.unpaid_seconds,

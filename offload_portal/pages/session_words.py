@@ -29,6 +29,8 @@ EVENTS = {
     "idle": gettext_lazy("Idle"),
     "resumed": gettext_lazy("Resumed; the gap is billed"),
     "container_failed": gettext_lazy("Container failed"),
+    "allowance_low": gettext_lazy("Told that compute time would end"),
+    "on_demand": gettext_lazy("On-demand pays from here on; what was paid ahead is used up"),
     "keep_alive_over": gettext_lazy("A job that had declared itself alive kept it until here"),
     "ended": gettext_lazy("Ended"),
 }

@@ -5,6 +5,7 @@ from typing import Any
 from offload_portal.api.serializers import zulu
 from sessions.api.shapes import EventShape, RunShape, SegmentShape
 from sessions.selectors import Insights, SessionView
+from sessions.selectors.notices import Notice
 from usage.enums import EntrySource
 from usage.selectors import SourceUse
 
@@ -58,7 +59,7 @@ def session_json(view: SessionView) -> dict[str, Any]:
     value["labels"] = dict(view.labels)
     value["client"] = dict(view.client)
     value["images"] = list(view.images)
-    value["notices"] = [dict(notice) for notice in view.notices]
+    value["notices"] = [_notice(notice) for notice in view.notices]
     value["as_of"] = zulu(view.as_of)
     value["prompt"] = _prompt(view)
     value["keep_alive"] = _kept(view)
@@ -76,6 +77,16 @@ def _prompt(view: SessionView) -> dict[str, str] | None:
         "kind": prompt.kind,
         "due_at": zulu(prompt.due_at),
         "answer_by": zulu(prompt.answer_by),
+    }
+
+
+def _notice(notice: Notice) -> dict[str, Any]:
+    return {
+        "kind": str(notice.kind),
+        "sentence": notice.sentence,
+        "at": zulu(notice.at),
+        "urgent": notice.urgent,
+        "ends_session": notice.ends_session,
     }
 
 

@@ -19,7 +19,7 @@ from offload_portal.api.serializers import (
     WordField,
 )
 from orgs.api.shapes import PersonShape
-from sessions.enums import ClientKind, EndReason, SessionState
+from sessions.enums import ClientKind, EndReason, NoticeKind, SessionState
 from sessions.services import ActivityReport, ContainerSeen, SampleSeen
 from usage.enums import EntrySource
 
@@ -97,6 +97,16 @@ class KeptShape(Shape):
     until = InstantField()
 
 
+class NoticeShape(Shape):
+    """What the session's user should know now; it comes before anything is stopped."""
+
+    kind = serializers.ChoiceField(NoticeKind.choices)
+    sentence = serializers.CharField()
+    at = InstantField(help_text="By when it happens, as foreseen now; or when it happened.")
+    urgent = serializers.BooleanField(help_text="Five minutes before, unless the portal says else.")
+    ends_session = serializers.BooleanField(help_text="The session is no more from `at` on.")
+
+
 class SessionShape(Shape):
     id = serializers.UUIDField()
     organization = serializers.CharField()
@@ -129,7 +139,7 @@ class SessionShape(Shape):
     images = serializers.ListField(child=serializers.CharField())
     prompt = PromptShape(allow_null=True)
     keep_alive = KeptShape(allow_null=True)
-    notices = serializers.ListField(child=serializers.DictField())
+    notices = NoticeShape(many=True)
     policy_version = serializers.IntegerField()
     as_of = InstantField()
 

@@ -4,12 +4,23 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.identifiers import uuid7
-from orgs.models import Organization
+from orgs.models import Organization, PolicyMark
 from sessions.enums import EndReason
+
+# What pages and the API show of a session besides its own row, in the same statement.
+BESIDE = ("person", "organization__allowance", "organization__policy")
+
+
+def policy_mark() -> Subquery:
+    """The number of the last change of policy that concerned the session's person alone."""
+    marks = PolicyMark.objects.filter(
+        organization=OuterRef("organization_id"), person=OuterRef("person_id")
+    )
+    return Subquery(marks.values("version"))
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -23,6 +34,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def with_facts(self) -> Self:
         """Everything the clock reads, in a fixed number of queries."""
         return self.select_related("pulse").prefetch_related("stretches")
+
+    def as_shown(self) -> Self:
+        """With its facts, its person, and what its organization's rows say for notices."""
+        return self.with_facts().select_related(*BESIDE).annotate(policy_mark=policy_mark())
 
 
 class Session(models.Model):
@@ -69,6 +84,11 @@ class Session(models.Model):
     exhausted_at = models.DateTimeField(null=True, blank=True)
     exhausted_reason = models.CharField(max_length=24, choices=EndReason.choices, blank=True)
     failure = models.CharField(max_length=200, blank=True)
+
+    # When it was first told that compute time comes to an end, and when its use moved on to
+    # on-demand (rule 19).
+    low_at = models.DateTimeField(null=True, blank=True)
+    on_demand_at = models.DateTimeField(null=True, blank=True)
 
     # Written down once it is true; `ended_at` empty means that the sweep still looks at it.
     ended_at = models.DateTimeField(null=True, blank=True)

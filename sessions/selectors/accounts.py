@@ -41,8 +41,8 @@ def account_views(person: Person, at: datetime) -> tuple[AccountView, ...]:
 
 def _running(person: Person, at: datetime) -> Mapping[uuid.UUID, Sequence[SessionView]]:
     """The person's sessions that go on at the instant, by organization."""
-    rows = Session.objects.running().with_facts().filter(person=person)
-    rows = rows.select_related("organization", "person").order_by("-created_at", "-id")
+    rows = Session.objects.running().as_shown().filter(person=person)
+    rows = rows.order_by("-created_at", "-id")
     found: dict[uuid.UUID, list[SessionView]] = defaultdict(list)
     for view in views_of(list(rows), at):
         if view.is_running:

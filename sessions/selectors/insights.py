@@ -177,6 +177,9 @@ def _events(
         for run in runs
         if run.failed and run.exited_at is not None
     ]
+    for told_at, kind in ((session.low_at, "allowance_low"), (session.on_demand_at, "on_demand")):
+        if told_at is not None:
+            events.append(SessionEvent(told_at, kind))
     kept_until = session.pulse.kept_until
     if kept_until is not None and kept_until <= (view.ended_at or view.as_of):
         events.append(SessionEvent(kept_until, "keep_alive_over", session.pulse.kept_label))

@@ -14,6 +14,7 @@ from orgs.models import Membership, Person
 from sessions import clock
 from sessions.filters import SessionFilter
 from sessions.models import Session
+from sessions.models.session import BESIDE, policy_mark
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.selectors.reading import Reading, read_session
 from sessions.selectors.views import SessionView, views_of
@@ -40,7 +41,7 @@ class SessionPage:
 
 
 def _with_facts() -> QuerySet[Session]:
-    return Session.objects.with_facts().select_related("organization", "person")
+    return Session.objects.as_shown()
 
 
 def find_session(person: Person, session_id: uuid.UUID) -> tuple[Session, Membership]:
@@ -196,7 +197,8 @@ def session_page(
     order = [f"{sign}{name}" for name in ("was_running", "created_at", "id")]
     found = list(
         sessions.order_by(*order)
-        .select_related("pulse", "organization", "person")
+        .select_related("pulse", *BESIDE)
+        .annotate(policy_mark=policy_mark())
         .prefetch_related("stretches")[: size + 1]
     )
     more = len(found) > size

@@ -6,7 +6,7 @@ rows set by set (`selectors.views`); both give the same view.
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,10 +17,11 @@ from django.db import connection
 from offload_portal.common.periods import from_seconds, to_seconds
 from offload_portal.common.rows import Columns, key_value, one_row
 from orgs.enums import LicenseState
-from orgs.models import AccessLoss, License, Membership, Organization, Person
+from orgs.models import AccessLoss, License, Membership, Organization, Person, Policy, PolicyMark
 from sessions import clock
 from sessions.models import ContainerRun, Pulse, Session, Stretch
 from sessions.selectors.facts import earliest_end, facts_from
+from sessions.selectors.notices import Around
 from sessions.selectors.views import SessionView, described
 from usage.models import Allowance, LedgerEntry, Subscription
 from usage.selectors import SourceUse
@@ -29,6 +30,8 @@ _SESSION = Columns(Session, "session")
 _PULSE = Columns(Pulse, "pulse")
 _ORGANIZATION = Columns(Organization, "organization")
 _PERSON = Columns(Person, "person")
+_POLICY = Columns(Policy, "policy")
+AHEAD = ("spent_at", "sessions_end_at", "on_demand_since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,14 @@ class Reading:
     facts: clock.Facts
     uses: Mapping[str, SourceUse]
     images: tuple[ImageSeen, ...]
+    around: Around
 
     def view(self, at: datetime) -> SessionView:
         return described(
             self.session,
             self.facts,
             at,
+            around=self.around,
             uses=self.uses,
             images=tuple(seen.image for seen in self.images),
             runs=sum(seen.runs for seen in self.images),
@@ -76,8 +81,10 @@ def read_session(session_id: uuid.UUID, person_id: uuid.UUID) -> Reading | None:
     _join(session, "pulse", _take(_PULSE, parts))
     _join(session, "organization", _take(_ORGANIZATION, parts))
     _join(session, "person", _take(_PERSON, parts))
-    role, mark, stretches, loss, license_end, ends, uses, images = parts
-    watermark = 0 if mark is None else int(mark)
+    policy, mark = _take(_POLICY, parts), next(parts)
+    ahead = [next(parts) for _column in range(1 + len(AHEAD))]
+    role, metered, stretches, loss, license_end, ends, uses, images = parts
+    watermark = 0 if metered is None else int(metered)
     closed = tuple(clock.Stretch(start, idle) for start, idle in _list(stretches))
     below: tuple[clock.EndFact, ...] = ()
     if session.ended_at is None:
@@ -85,14 +92,21 @@ def read_session(session_id: uuid.UUID, person_id: uuid.UUID) -> Reading | None:
     return Reading(
         session=session,
         role=role,
-        metered_until=None if mark is None else from_seconds(watermark),
+        metered_until=None if metered is None else from_seconds(watermark),
         facts=facts_from(session, closed, below),
         uses={source: SourceUse(*sums) for source, *sums in _list(uses)},
         images=tuple(
             ImageSeen(image, (started, uuid.UUID(run)), count)
             for image, started, run, count in _list(images)
         ),
+        around=_around(policy, mark, ahead),
     )
+
+
+def _around(policy: Policy | None, mark: int | None, ahead: Sequence[Any]) -> Around:
+    by_limit, *instants = ahead
+    spent, end, since = (None if at is None else from_seconds(int(at)) for at in instants)
+    return Around(spent, end, bool(by_limit), since, policy, mark)
 
 
 def _take(columns: Columns[Any], parts: Iterator[Any]) -> Any:
@@ -179,6 +193,8 @@ def _statement(vendor: str) -> str:
     return " ".join(
         (
             f"SELECT {_SESSION.sql}, {_PULSE.sql}, {_ORGANIZATION.sql}, {_PERSON.sql},",
+            f"{_POLICY.sql}, mark.version, allowance.ends_by_limit,",
+            *(f"{_seconds(vendor, f'allowance.{name}')}," for name in AHEAD),
             f"(SELECT x.role FROM {_table(Membership)} AS x",
             f"WHERE {of_organization} AND x.person_id = %s),",
             f"{_seconds(vendor, 'allowance.metered_until')},",
@@ -195,6 +211,14 @@ def _statement(vendor: str) -> str:
             f"JOIN {_table(Person)} AS person ON person.id = session.person_id",
             f"LEFT JOIN {_table(Allowance)} AS allowance",
             "ON allowance.organization_id = session.organization_id",
+            f"LEFT JOIN {_table(PolicyMark)} AS mark",
+            "ON mark.organization_id = session.organization_id",
+            "AND mark.person_id = session.person_id",
+            # Only where it is newer than the session's: it is wide, and hardly ever is.
+            f"LEFT JOIN {_table(Policy)} AS policy",
+            "ON policy.organization_id = session.organization_id",
+            "AND (policy.version > session.policy_version",
+            "OR mark.version > session.policy_version)",
             "WHERE session.id = %s",
         )
     )

@@ -1,7 +1,7 @@
 """What a session's tag consists of, for the answer that carries it and for whoever waits."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,9 @@ from offload_portal.common.periods import to_seconds
 from orgs.models import AccessLoss, License
 from sessions import clock
 from sessions.models import Session
+from sessions.models.session import policy_mark
 from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.selectors.notices import Notice, around, marks_of, next_notice, notices_of
 from usage.models import Subscription
 
 # A row of `standings`: nothing can change the version but the clock while it stays the same.
@@ -27,29 +29,39 @@ class Version:
     until: int | None
 
 
-def version_of(session: Session, moment: clock.Moment) -> str:
+def version_of(session: Session, moment: clock.Moment, notices: Sequence[Notice]) -> str:
     """Changes with the facts and with what the clock makes of them, not with what ticks."""
     prompt = moment.prompt.due_at if moment.prompt else ""
-    return f"{session.version}.{session.pulse.sequence}.{moment.state}.{prompt}"
+    told = marks_of(notices)
+    return f"{session.version}.{session.pulse.sequence}.{moment.state}.{prompt}.{told}"
 
 
 def versions(identifiers: Collection[uuid.UUID], at: datetime) -> dict[uuid.UUID, Version]:
     """The versions of sessions at an instant, in a fixed number of statements."""
-    rows = list(Session.objects.with_facts().filter(pk__in=identifiers).order_by("id"))
+    rows = list(Session.objects.as_shown().filter(pk__in=identifiers).order_by("id"))
     ends = ends_from_below(rows)
     now = to_seconds(at)
     found = {}
     for session in rows:
         facts = facts_of(session, ends.get(session.id, ()))
-        text = version_of(session, clock.state_at(facts, now))
-        found[session.id] = Version(text, clock.next_change(facts, now))
+        beside = around(session)
+        notices = notices_of(session, facts, beside, at)
+        text = version_of(session, clock.state_at(facts, now), notices)
+        instants = (clock.next_change(facts, now), next_notice(facts, beside, at))
+        until = min((instant for instant in instants if instant is not None), default=None)
+        found[session.id] = Version(text, until)
     return found
 
 
 def standings(identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, Standing]:
     """The columns that a version hangs on, lower floors' too; one statement for all sessions."""
     rows = Session.objects.filter(pk__in=identifiers).order_by("id")
-    told = rows.annotate(lost_at=_lost(), access_ends_at=_end(), subscription=_subscription())
+    told = rows.annotate(
+        lost_at=_lost(),
+        access_ends_at=_end(),
+        subscription=_subscription(),
+        policy_mark=policy_mark(),
+    )
     found = told.values_list(
         "id",
         "version",
@@ -60,6 +72,12 @@ def standings(identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, Standing]:
         "pulse__last_call_at",
         "pulse__idled_at",
         "pulse__kept_until",
+        "organization__allowance__spent_at",
+        "organization__allowance__sessions_end_at",
+        "organization__allowance__ends_by_limit",
+        "organization__allowance__on_demand_since",
+        "organization__policy__version",
+        "policy_mark",
         "lost_at",
         "access_ends_at",
         "subscription",

@@ -11,6 +11,7 @@ from offload_portal.common.periods import from_seconds, to_seconds
 from sessions import clock
 from sessions.models import ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of, facts_of_new
+from sessions.selectors.notices import Around, Notice, around, notices_of
 from sessions.selectors.versions import version_of
 from usage.selectors import SourceUse, uses_of_sessions
 
@@ -72,7 +73,7 @@ class SessionView:
     images: tuple[str, ...]
     prompt: PromptView | None
     keep_alive: KeepAlive | None
-    notices: tuple[Mapping[str, Any], ...]
+    notices: tuple[Notice, ...]
     policy_version: int
     version: str
     as_of: datetime
@@ -100,7 +101,7 @@ class Beside:
 def views_of(sessions: Sequence[Session], at: datetime) -> list[SessionView]:
     """Views in the same order, in a fixed number of statements.
 
-    The sessions were read with `with_facts()`, organization and person joined.
+    The sessions were read with `as_shown()`.
     """
     beside = beside_of(sessions, ends_from_below(sessions))
     return [view_of(session, at, beside) for session in sessions]
@@ -138,6 +139,7 @@ def view_of(session: Session, at: datetime, beside: Beside) -> SessionView:
         facts_of(session, beside.ends.get(session.id, ())),
         at,
         uses=beside.uses.get(session.id, NO_USE),
+        around=around(session),
         images=tuple(beside.images.get(session.id, ())),
         runs=beside.runs.get(session.id, 0),
     )
@@ -146,7 +148,15 @@ def view_of(session: Session, at: datetime, beside: Beside) -> SessionView:
 def view_of_new(session: Session) -> SessionView:
     """A session at its start, as its transaction left it: nothing else needs to be read."""
     facts = facts_of_new(session)
-    return described(session, facts, session.created_at, uses=NO_USE, images=(), runs=0)
+    return described(
+        session,
+        facts,
+        session.created_at,
+        around=around(session),
+        uses=NO_USE,
+        images=(),
+        runs=0,
+    )
 
 
 def described(
@@ -154,12 +164,14 @@ def described(
     facts: clock.Facts,
     at: datetime,
     *,
+    around: Around,
     uses: Mapping[str, SourceUse],
     images: tuple[str, ...],
     runs: int,
 ) -> SessionView:
     """What the clock makes of the facts at the instant, with what stands beside them."""
     moment = clock.state_at(facts, to_seconds(at))
+    notices = notices_of(session, facts, around, at)
     person = session.person
     return SessionView(
         id=session.id,
@@ -194,9 +206,9 @@ def described(
         images=images,
         prompt=_prompt(moment.prompt),
         keep_alive=_kept(session, moment, at),
-        notices=(),
+        notices=notices,
         policy_version=session.policy_version,
-        version=version_of(session, moment),
+        version=version_of(session, moment, notices),
         as_of=at,
         failure=session.failure,
     )

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -19,6 +19,7 @@ from sessions import clock
 from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.services.settling import EndOrder, ordered, settle, unsettled_of
+from sessions.services.telling import note_told, onward_of, onwards_of
 from usage.models import Allowance
 from usage.services import metering, settle_subscription, settle_subscriptions
 
@@ -40,12 +41,14 @@ class Tick:
 class Metering:
     """The watermark after metering, and how many ends were written down.
 
-    `running` names the person of each session that still runs then.
+    `running` names the person of each session that still runs then. `allowance` is the row after
+    it; None before the first subscription.
     """
 
     until: datetime
     ended: int = 0
     running: tuple[uuid.UUID, ...] = ()
+    allowance: Allowance | None = None
 
 
 def meter_organization(
@@ -76,7 +79,7 @@ def _meter(allowance: Allowance, at: datetime, orders: Mapping[uuid.UUID, EndOrd
     facts = {session.id: facts_of(session, ends.get(session.id, ())) for session in sessions}
     swept = NOTHING_SWEPT
     if until > since:
-        swept = metering.draw(allowance, _times(sessions, facts, since, until), until)
+        swept = metering.draw(allowance, _times(sessions, facts, since, until, orders), until)
     ended = 0
     running = []
     for session in sessions:
@@ -91,11 +94,13 @@ def _meter(allowance: Allowance, at: datetime, orders: Mapping[uuid.UUID, EndOrd
         if session.ended_at is None and end.at <= to_seconds(until):
             ended += settle(session, known, end)
             continue
-        if session.ended_at is None:
-            running.append(session.person_id)
         if drawn:
             _shrink_reservation(session, drawn)
-    return Metering(until=until, ended=ended, running=tuple(running))
+        if session.ended_at is None:
+            running.append(session)
+    note_told(running, allowance, until, swept.on_demand_at)
+    people = tuple(session.person_id for session in running)
+    return Metering(until=until, ended=ended, running=people, allowance=allowance)
 
 
 def _shrink_reservation(session: Session, drawn: int) -> None:
@@ -115,8 +120,12 @@ def _times(
     facts: dict[uuid.UUID, clock.Facts],
     since: datetime,
     until: datetime,
+    orders: Collection[uuid.UUID],
 ) -> list[metering.SessionTime]:
-    """What the clock says of each session's time within [since, until)."""
+    """What the clock says of each session's time within [since, until), and how it goes on.
+
+    Those in `orders` end at `until`.
+    """
     times = []
     for number, session in enumerate(sessions):
         known = facts[session.id]
@@ -132,6 +141,9 @@ def _times(
                 spans=billing.spans,
                 lumps=tuple((lump.at, lump.seconds) for lump in billing.lumps),
                 ended_at=end.at if end.at <= to_seconds(until) else None,
+                onward=None
+                if session.id in orders
+                else onward_of(session, known, to_seconds(until)),
             )
         )
     return times
@@ -151,8 +163,18 @@ def change_allowance(
         if allowance is not None:
             at = _meter(allowance, at, {}).until
         result = change(at)
+        if allowance is not None:
+            _look_ahead(organization.pk, at)
         transaction.on_commit(lambda: _meter_soon(organization.pk))
     return result
+
+
+def _look_ahead(organization_id: uuid.UUID, at: datetime) -> None:
+    """What the change means for those who work: notices come and go with it, not a minute later."""
+    running = [one for one in unsettled_of(organization_id, at) if one.ended_at is None]
+    ends = ends_from_below(running, {organization_id: to_seconds(at)})
+    facts = {session: facts_of(session, ends.get(session.id, ())) for session in running}
+    metering.look_ahead(organization_id, onwards_of(facts, at), at)
 
 
 def _meter_soon(organization_id: uuid.UUID) -> None:

@@ -122,6 +122,9 @@ def _checked(
     wish = _wish(request, policy, person)
     metered = meter_organization(organization_id=organization.pk, at=at)
     at = metered.until
+    if metered.allowance is not None:
+        # So that its answer knows the notices there are without reading it again.
+        organization.allowance = metered.allowance
     subscription = subscription_of(organization)
     question = StartQuestion(
         subscription=subscription.state if subscription else None,

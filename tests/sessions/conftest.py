@@ -16,7 +16,7 @@ LOOKS = (0, 60, 3_600)
 
 def _both_ways_of_reading_agree() -> None:
     """Lists read sessions set by set, routes of one session in one statement: the same views."""
-    rows = Session.objects.with_facts().select_related("organization", "person").order_by("id")
+    rows = Session.objects.as_shown().order_by("id")
     for session in rows[:20]:
         for seconds in LOOKS:
             at = session.pulse.last_activity_at or session.created_at

@@ -17,7 +17,9 @@ class Allowance(models.Model):
     """One row for each organization: its watermark, limits and what the meter last found.
 
     `metered_until` is the second up to which all its sessions are metered (rule 17);
-    `left_compute_seconds` is what could be paid then, None without a limit.
+    `left_compute_seconds` is what could be paid then, None without a limit. If everything goes on
+    as it did then, nothing is left from `spent_at` on and every session ends at
+    `sessions_end_at`; None is not in sight, and they differ where sessions may finish (rule 19).
     """
 
     organization = models.OneToOneField(
@@ -32,6 +34,12 @@ class Allowance(models.Model):
     on_demand_used_microusd = models.PositiveBigIntegerField(default=0)
     left_compute_seconds = models.PositiveBigIntegerField(null=True, blank=True, default=0)
     reserved_compute_seconds = models.PositiveBigIntegerField(default=0)
+    # On-demand has paid since then, without a break; empty while something paid ahead does.
+    on_demand_since = models.DateTimeField(null=True, blank=True)
+    spent_at = models.DateTimeField(null=True, blank=True)
+    sessions_end_at = models.DateTimeField(null=True, blank=True)
+    # A lower limit that is to come into force is why.
+    ends_by_limit = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

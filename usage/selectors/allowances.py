@@ -102,6 +102,10 @@ class AllowanceView:
     over_limit_microusd: int = 0
     left_compute_seconds: int | None = 0
     reserved_compute_seconds: int = 0
+    # If everything goes on as it did when it was metered (rule 19); None is not in sight.
+    spent_at: datetime | None = None
+    sessions_end_at: datetime | None = None
+    ends_by_limit: bool = False
     rates: tuple[tuple[date, int], ...] = ()
     rate_microusd: int | None = None
     pools: tuple[PoolView, ...] = ()
@@ -306,6 +310,9 @@ def _view(
         over_limit_microusd=use.cost_by_source.get(EntrySource.OVER_LIMIT, 0),
         left_compute_seconds=_left(committed, top_up, on_demand),
         reserved_compute_seconds=allowance.reserved_compute_seconds,
+        spent_at=allowance.spent_at,
+        sessions_end_at=allowance.sessions_end_at,
+        ends_by_limit=allowance.ends_by_limit,
         rates=rates,
         rate_microusd=rate,
         pools=pools,

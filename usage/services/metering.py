@@ -15,15 +15,21 @@ from django.db.models.functions import Greatest
 from offload_portal.common.locks import lock_alone
 from offload_portal.common.periods import from_seconds, to_seconds
 from usage import drawdown
+from usage.forecast import Onward
 from usage.models import Allowance, LedgerEntry, LimitVersion, Pool, Rate, UnpaidTime
 from usage.pools import in_turn, payers
 from usage.rates import RateTable
+from usage.services.foresight import FIELDS as FORESEEN
+from usage.services.foresight import foresee, horizon, note_payer
 from usage.services.periods import roll_period
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTime:
-    """One session's time in a window, as the meter hands it down. Instants are POSIX seconds."""
+    """One session's time in a window, as the meter hands it down. Instants are POSIX seconds.
+
+    `onward` is how it goes on after the window; None where it has ended or bills nothing yet.
+    """
 
     session_id: uuid.UUID
     person_id: uuid.UUID
@@ -33,14 +39,19 @@ class SessionTime:
     spans: tuple[tuple[int, int], ...]
     lumps: tuple[tuple[int, int], ...]
     ended_at: int | None
+    onward: Onward | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a window came to: who ends by exhaustion (instant, reason), what each one drew."""
+    """What a window came to: who ends by exhaustion (instant, reason), what each one drew.
+
+    `on_demand_at` is when use moved to on-demand, if it did.
+    """
 
     exhausted: Mapping[uuid.UUID, tuple[int, str]]
     drawn: Mapping[uuid.UUID, int]
+    on_demand_at: datetime | None = None
 
 
 def lock(organization_id: uuid.UUID) -> Allowance | None:
@@ -57,7 +68,7 @@ def draw(allowance: Allowance, times: Sequence[SessionTime], until: datetime) ->
     """
     since, first_period = allowance.metered_until, allowance.period_start
     boundaries = _boundaries(allowance, until)
-    limits = _limit_changes(allowance, since, until)
+    limits, coming = _limit_changes(allowance, since, until)
     book = book_of(allowance)
     metered = [_metered(time) for time in times]
     drawn = drawdown.draw(
@@ -71,10 +82,13 @@ def draw(allowance: Allowance, times: Sequence[SessionTime], until: datetime) ->
     _write_lines(allowance, periods, drawn.lines, times)
     _write_pools(drawn.pool_draws)
     _write_unpaid(allowance, drawn.unpaid)
-    _write_allowance(allowance, drawn.book, boundaries, limits, until)
+    switched = note_payer(allowance, drawn)
+    onwards = [time.onward for time in times if str(time.session_id) not in drawn.ends]
+    _write_allowance(allowance, drawn.book, boundaries, limits, until, (coming, onwards))
     return Swept(
         exhausted={uuid.UUID(key): (end.at, str(end.reason)) for key, end in drawn.ends.items()},
         drawn=_by_session(drawn.lines),
+        on_demand_at=switched,
     )
 
 
@@ -160,23 +174,24 @@ def _boundaries(allowance: Allowance, until: datetime) -> list[int]:
 
 def _limit_changes(
     allowance: Allowance, since: datetime, until: datetime
-) -> list[drawdown.LimitChanged]:
-    """Limits that come into force in the window or at its end, in the order of recording.
+) -> tuple[list[drawdown.LimitChanged], list[drawdown.LimitChanged]]:
+    """Limits that come into force in the window or at its end, and those in sight after it.
 
-    A version recorded later replaces those that were still to come, also where it came into
-    force before the window.
+    In the order of recording. A version recorded later replaces those that were still to come,
+    also where it came into force before the window.
     """
+    last = to_seconds(until)
     coming = {
         "organization_id": allowance.organization_id,
         "effective_at__gte": since,
-        "effective_at__lte": until,
+        "effective_at__lt": horizon(until),
         "recorded_at__lte": until,
     }
     # Hardly any window has one, and asking for those that stand is dear.
     if not LimitVersion.objects.filter(**coming).exists():
-        return []
+        return [], []
     rows = LimitVersion.objects.standing().filter(**coming).order_by("recorded_at", "id")
-    return [
+    changes = [
         drawdown.LimitChanged(
             at=to_seconds(row.effective_at),
             order=number,
@@ -186,6 +201,8 @@ def _limit_changes(
         )
         for number, row in enumerate(rows)
     ]
+    now = [change for change in changes if change.at <= last]
+    return now, [change for change in changes if change.at > last]
 
 
 # From what was drawn to rows
@@ -285,7 +302,9 @@ def _write_allowance(
     boundaries: Sequence[int],
     limits: Sequence[drawdown.LimitChanged],
     until: datetime,
+    ahead: tuple[Sequence[drawdown.LimitChanged], Sequence[Onward | None]],
 ) -> None:
+    """Also what is in sight: `ahead` are limits to come, and how sessions go on."""
     last = to_seconds(until)
     used = 0 if last in boundaries else book.on_demand.used
     in_force = [limit for limit in limits if limit.at <= last]
@@ -298,8 +317,10 @@ def _write_allowance(
     allowance.metered_until = until
     then = replace(book, on_demand=_on_demand(allowance))
     allowance.left_compute_seconds = drawdown.left(then, last)
+    foresee(allowance, then, ahead[0], _going_on(ahead[1]), until)
     allowance.save(
         update_fields=[
+            *FORESEEN,
             "metered_until",
             "period_start",
             "period_end",
@@ -310,6 +331,18 @@ def _write_allowance(
             "left_compute_seconds",
         ]
     )
+
+
+def _going_on(onwards: Sequence[Onward | None]) -> list[Onward]:
+    return [onward for onward in onwards if onward is not None]
+
+
+def look_ahead(organization_id: uuid.UUID, onwards: Sequence[Onward], at: datetime) -> None:
+    """Look anew after a change at the watermark `at`, so that notices come and go with it."""
+    allowance = Allowance.objects.get(pk=organization_id)
+    _now, coming = _limit_changes(allowance, at, at)
+    foresee(allowance, book_of(allowance), coming, onwards, at)
+    allowance.save(update_fields=FORESEEN)
 
 
 # What is left, and reservations

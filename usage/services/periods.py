@@ -17,7 +17,7 @@ def roll_period(allowance: Allowance, at: datetime) -> Pool | None:
     The new bounds are set on `allowance`, which the caller saves; its row is locked. Without a
     subscription that goes on there is no further period. Doing it twice changes nothing.
     """
-    subscription = _going_on(allowance, at)
+    subscription = going_on(allowance, at)
     if subscription is None:
         allowance.period_start = allowance.period_end = None
         return None
@@ -29,7 +29,7 @@ def roll_period(allowance: Allowance, at: datetime) -> Pool | None:
     return period_pool(subscription, at, allowance.period_end, at)
 
 
-def _going_on(allowance: Allowance, at: datetime) -> Subscription | None:
+def going_on(allowance: Allowance, at: datetime) -> Subscription | None:
     """The subscription that the period beginning at the instant belongs to.
 
     The meter may be late: one that ended since then still had this period.
@@ -63,14 +63,21 @@ def period_pool(
     return pool
 
 
+def next_terms(subscription: Subscription) -> tuple[Plan, int]:
+    """The plan of the next period, and its committed compute-seconds."""
+    committed = subscription.next_committed_compute_seconds
+    if committed is not None:
+        return subscription.next_plan or subscription.plan, committed
+    if subscription.next_plan is not None:
+        return subscription.next_plan, subscription.next_plan.committed_compute_seconds
+    return subscription.plan, subscription.committed_compute_seconds
+
+
 def _apply_next(subscription: Subscription, at: datetime) -> None:
     """A smaller plan and less commitment take effect with the new period (rule 22)."""
-    plan = subscription.next_plan or subscription.plan
-    committed = subscription.next_committed_compute_seconds
-    if subscription.next_plan is None and committed is None:
+    plan, committed = next_terms(subscription)
+    if subscription.next_plan is None and subscription.next_committed_compute_seconds is None:
         return
-    if committed is None:
-        committed = plan.committed_compute_seconds
     _tell(subscription, plan, committed, at)
     Subscription.objects.filter(pk=subscription.pk).update(
         plan=plan,

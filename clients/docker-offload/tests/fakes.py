@@ -93,6 +93,7 @@ class FakePortal:
         self.access, self.refresh, self.spent = "access-1", "refresh-1", dict[str, Any]()
         self.polls: list[str] = []
         self.ready_after, self.looks = 2, 0
+        self.beginning: dict[str, Any] = {}
         self.external, self.bearer, self.key_given_to = False, "", ""
         self.ca, self.certificate, self.key = PEM, PEM, KEY
         self.engine_host = "tcp://localhost:2376"
@@ -215,7 +216,7 @@ class FakePortal:
             }, {}  # fmt: skip
         if self._running():
             return problem(409, "session_already_running", "You have a session already.")
-        session = new_session(body)
+        session = {**new_session(body), **self.beginning}
         self.sessions[session["id"]] = session
         return 201, session, {}
 
@@ -259,6 +260,7 @@ def new_session(wish: dict[str, Any]) -> dict[str, Any]:
         "active_seconds": 3_600, "idle_seconds": 125, "billed_seconds": 3_600,
         "compute_seconds": 3_600, "cost_microusd": 1_234_567, "container_count": 1,
         "images": ["hello-world"], "prompt": None, "notices": [],
+        "keep_alive": None,
         "as_of": "2026-11-24T11:02:05Z",
     }  # fmt: skip
 

@@ -51,6 +51,34 @@ def test_the_json_keeps_its_names(machine, portal):
     assert found["allowance"]["left_compute_seconds"] == 171_000
 
 
+RUNS_OUT = {
+    "kind": "allowance_low", "sentence": "Compute time runs out at about 11:17 UTC.",
+    "at": "2026-11-24T11:17:00Z", "urgent": False, "ends_session": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("urgent", "word"), [(False, "Notice"), (True, "Soon")])
+def test_what_the_portal_gives_notice_of_is_shown(machine, portal, urgent, word):
+    machine("start")
+    portal.session.update(notices=[{**RUNS_OUT, "urgent": urgent}])
+    assert f"  {word}: Compute time runs out at about 11:17 UTC." in machine("status").out
+    found = machine("status", "--format", "json").json()
+    assert found["session"]["notices"][0]["kind"] == "allowance_low"
+
+
+def test_a_start_shows_what_it_begins_with(machine, portal):
+    portal.beginning = {"notices": [RUNS_OUT]}
+    assert "Notice: Compute time runs out at about 11:17 UTC." in machine("start").err
+
+
+def test_a_job_that_keeps_the_session_alive_is_named(machine, portal):
+    machine("start")
+    kept = {"label": "nightly build", "until": "2026-11-24T12:00:00Z"}
+    portal.session.update(state="active", keep_alive=kept)
+    shown = machine("status").out
+    assert "Kept alive by: the job nightly build, until 2026-11-24T12:00:00Z" in shown
+
+
 def test_without_a_session_the_state_is_not_started(machine):
     assert machine("status", "-f", "json").json()["state"] == "not_started"
     assert "State: Not started" in machine("status").out

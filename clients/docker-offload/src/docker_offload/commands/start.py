@@ -6,6 +6,7 @@ from typing import Any
 from docker_offload import CONTEXT
 from docker_offload.app import App
 from docker_offload.commands.choosing import choose
+from docker_offload.commands.status import notice_lines
 from docker_offload.failures import Failure, Misuse, Refused
 from docker_offload.lifecycle import Lifecycle
 from docker_offload.options import Given
@@ -35,6 +36,8 @@ def start(app: App, given: Given) -> int:
         wish["organization"] = account["slug"]
         session = lifecycle.start(account["slug"], account["name"], wish, given["timeout"])
         _started(app, account["name"], session)
+        for line in notice_lines(session):
+            app.terminal.note(line)
     return 0
 
 

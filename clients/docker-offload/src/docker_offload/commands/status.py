@@ -19,7 +19,8 @@ SESSION_FIELDS = (
     "id", "organization", "state", "end_reason", "engine_size", "gpu", "labels", "created_at",
     "ready_at", "idle_since", "ended_at", "idle_timeout_seconds", "seconds_until_idle",
     "seconds_until_end", "elapsed_seconds", "active_seconds", "idle_seconds", "billed_seconds",
-    "compute_seconds", "cost_microusd", "container_count", "images", "prompt", "notices", "as_of",
+    "compute_seconds", "cost_microusd", "container_count", "images", "prompt", "keep_alive",
+    "notices", "as_of",
 )  # fmt: skip
 
 
@@ -139,13 +140,24 @@ def _session_lines(session: dict[str, Any]) -> list[str]:
     else:
         rows.append(f"  Time until idle: {duration(session['seconds_until_idle'])}")
         rows.append(f"  Time until end: {duration(session['seconds_until_end'])}")
+    kept = session.get("keep_alive")
+    if kept and not over:
+        rows.append(f"  Kept alive by: the job {kept['label']}, until {kept['until']}")
     rows.append(f"  Engine size: {size}")
     rows.append(f"  GPU: {'yes' if session['gpu'] else 'no'}")
     rows.append(f"  Cost so far: {money(session['cost_microusd'])}")
-    rows += [f"  Notice: {_notice(notice)}" for notice in session["notices"]]
+    rows += [f"  {line}" for line in notice_lines(session)]
     if session["prompt"] and not over:
         rows.append("  Asks: are you still working? docker offload stay, or docker offload idle")
     return rows
+
+
+def notice_lines(session: dict[str, Any]) -> list[str]:
+    """What the portal wants its user to know; `Soon` is urgent."""
+    return [
+        f"{'Soon' if notice.get('urgent') else 'Notice'}: {_notice(notice)}"
+        for notice in session.get("notices") or ()
+    ]
 
 
 def _notice(notice: dict[str, Any]) -> str:
