@@ -24,6 +24,8 @@ from orgs.enums import ALWAYS_BY_MAIL, NewsKind
 
 PURPOSE = "mail"
 _unsubscribing = Signer(salt="orgs.mail.unsubscribe")
+# A last sentence that leads to what only the mail has below it.
+_HANGING = re.compile(r"(?:(?<=[.!?。！？])|^)\s*[^.!?。！？]*[:：]$")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
@@ -105,7 +107,8 @@ def headline(kind: NewsKind, context: Mapping[str, Any]) -> tuple[str, str]:
     whole = {"link": "", "to": "", "choices_url": "", **context}
     whole["portal_url"] = settings.PORTAL_URL
     subject, _rule, body = render_to_string(f"emails/{kind}.txt", whole).strip().partition("\n")
-    return " ".join(subject.split()), body.strip().partition("\n\n")[0].strip()
+    first = " ".join(body.strip().partition("\n\n")[0].split())
+    return " ".join(subject.split()), _HANGING.sub("", first)
 
 
 def html_of_text(subject: str, text: str) -> str:

@@ -21,6 +21,7 @@ SIGNED_OUT = {
     "password-reset": "/account/password/reset/",
     "mail": "/development/mail/",
     "styleguide": "/styleguide/",
+    "emails": "/styleguide/emails/",
 }
 OWNER = {
     "organizations": "/organizations/",
@@ -41,6 +42,11 @@ OWNER = {
     "cancel": f"{ORGANIZATION}/billing/cancel/",
     "plans": f"{ORGANIZATION}/subscribe/",
     "policy": f"{ORGANIZATION}/policy/",
+    "policy-for-teams": f"{ORGANIZATION}/policy/add/",
+    "requests": f"{ORGANIZATION}/requests/",
+    "unsent-mail": f"{ORGANIZATION}/mail/",
+    "notifications": "/notifications/",
+    "mail-choices": "/account/notifications/",
     "audit": f"{ORGANIZATION}/audit/",
     "settings": f"{ORGANIZATION}/settings/",
     "organization-tokens": f"{ORGANIZATION}/tokens/",
@@ -52,6 +58,8 @@ OWNER = {
 MEMBER = {
     "member-overview": f"{ORGANIZATION}/",
     "member-activity": f"{ORGANIZATION}/activity/",
+    "member-policy": f"{ORGANIZATION}/policy/mine/",
+    "ask-the-owners": f"{ORGANIZATION}/requests/new/",
     "member-billing": f"{ORGANIZATION}/billing/",
 }
 

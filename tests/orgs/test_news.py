@@ -6,10 +6,12 @@ import pytest
 from django.core import mail
 from django.db import transaction
 from django.test import Client
+from django.utils import translation
 
 from orgs.enums import ALWAYS_BY_MAIL, NewsKind
 from orgs.models import DeclinedMail, Notification
 from orgs.selectors.news import mail_kinds, news_page, unread_count
+from orgs.services.mails import headline
 from orgs.services.news import choose_mail, notify, read_all
 from tests.factories import actor
 
@@ -49,6 +51,16 @@ def test_who_declined_a_kind_reads_it_in_the_portal_only(place, owner, at, outbo
     assert (len(outbox), unread_count(owner)) == (0, 1)
     tell(at, place, owner, kind=NewsKind.LICENSE_QUEUED)
     assert len(outbox) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_portal_s_words_lead_to_nothing_that_only_the_mail_has(place, owner, at, language):
+    tell(at, place, owner)
+    row = Notification.objects.get()
+    with translation.override(language):
+        title, text = headline(NewsKind.LICENSE_GIVEN, row.facts)
+    assert title
+    assert text == "Hello Olga Owner, you have a license in Northwind."
 
 
 def test_what_is_for_safety_can_not_be_declined(owner, at):

@@ -339,6 +339,14 @@ def test_switching_off_asks_once_more(place, browser, address):
     assert selectors.policy_terms(place).offload == "always_disabled"
 
 
+def test_switching_off_with_another_setting_that_can_not_be_says_so_first(browser, address):
+    page = browser("owner").post(
+        address("policy/"), {**POLICY, "offload": "always_disabled", "sessions_per_person": "0"}
+    )
+    assert page.status_code == 400
+    assert "From 1 to 100 sessions at once." in page.content.decode()
+
+
 def test_choosing_the_gpu_size_allows_gpus(place, browser, address):
     browser("owner").post(address("policy/"), {**POLICY, "engine_sizes": ["gpu"]})
     terms = selectors.policy_terms(place)
