@@ -5,18 +5,37 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
+from orgs.frames import person_of, second_factor_missing
 from orgs.models import AuditEntry, Membership, Organization, OutgoingMail, Person
+from orgs.selectors.second_factor import has_second_factor
 from orgs.services import outbox
 
 # Operators sign in as everyone does: with the second factor, and slowed down when they guess.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+_may_enter = admin.site.has_permission
+
+
+def may_enter(request: HttpRequest) -> bool:
+    return _may_enter(request) and has_second_factor(person_of(request))
+
+
+@secure_admin_login  # type: ignore[untyped-decorator]  # allauth has no types
+def sign_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Only reached by operators who are signed in: those without a second factor set one up."""
+    if not has_second_factor(person_of(request)):
+        return second_factor_missing(request)
+    return redirect("admin:index")
+
+
+admin.site.has_permission = may_enter  # type: ignore[method-assign]
+admin.site.login = sign_in  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = _("Offload Portal, operators")
 admin.site.index_title = _("What there is")
 
@@ -47,21 +66,14 @@ class MembershipInline(admin.TabularInline[Membership, Organization]):
 
 
 @admin.register(Person)
-class PersonAdmin(admin.ModelAdmin[Person]):
-    """Only what an operator decides: whether someone may sign in, and who is an operator."""
+class PersonAdmin(LookOnly):
+    """What an operator may change about a person goes through the operators' pages."""
 
     list_display = ["email", "name", "is_active", "is_staff", "joined_at", "last_login"]
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "name"]
     ordering = ["-joined_at", "-id"]
     fields = ["email", "name", "language", "zone", "is_active", "is_staff", "joined_at"]
-    readonly_fields = ["email", "name", "language", "zone", "joined_at"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Organization)

@@ -132,8 +132,16 @@ class Event(models.TextChoices):
     """The closed list of audit events, `subject.act` (rule 7)."""
 
     PERSON_SIGNED_UP = "person.signed_up", _("Person signed up")
+    PERSON_CHANGED = "person.changed", _("Person changed")
+    PERSON_ERASED = "person.erased", _("Person erased")
+    PERSON_EXPORTED = "person.exported", _("Own data downloaded")
+    PERSON_SWITCHED = "person.switched", _("Sign-in switched on or off")
+    SECOND_FACTOR_ADDED = "second_factor.added", _("Second factor set up")
+    SECOND_FACTOR_REMOVED = "second_factor.removed", _("Second factor removed")
     ORGANIZATION_CREATED = "organization.created", _("Organization created")
     ORGANIZATION_CHANGED = "organization.changed", _("Organization changed")
+    ORGANIZATION_DELETED = "organization.deleted", _("Organization deleted")
+    OPERATOR_ACTED = "operator.acted", _("Operator acted")
     MEMBER_JOINED = "member.joined", _("Member joined")
     MEMBER_ROLE_CHANGED = "member.role_changed", _("Member's role changed")
     MEMBER_REMOVED = "member.removed", _("Member removed")

@@ -100,6 +100,25 @@ class SettingsForm(forms.Form):
         label=_("Time zone"),
         help_text=_("Days on pages and charts follow it, unless a person chose their own."),
     )
+    slug = forms.CharField(
+        label=_("Address"),
+        required=False,
+        max_length=48,
+        help_text=_(
+            "Left empty, it stays. Old addresses go on leading here, on pages and in the API."
+        ),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    requires_second_factor = forms.BooleanField(
+        label=_("Ask everyone for a second factor at sign-in"),
+        required=False,
+        help_text=_(
+            "Who has none is led to setting one up before this organization's pages open, and "
+            "can't start a session until then."
+        ),
+    )
 
 
 class InviteForm(forms.Form):

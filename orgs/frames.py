@@ -18,10 +18,12 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from offload_portal.api.views import origin_of
 from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
@@ -29,6 +31,7 @@ from orgs.enums import Role
 from orgs.models import Membership, Organization, Person
 from orgs.selectors import OrganizationRef, contacts, find_organization
 from orgs.selectors.places import organizations_and_unread
+from orgs.selectors.second_factor import lacks_second_factor
 from orgs.zones import zone_or_utc
 
 OWNERS = frozenset({Role.OWNER})
@@ -84,7 +87,7 @@ def person_of(request: HttpRequest) -> Person:
 def actor_of(request: HttpRequest) -> Actor:
     """Who orders a change through a page, and from which network address."""
     person = person_of(request)
-    return Actor(person.pk, str(request.META.get("REMOTE_ADDR", "")))
+    return Actor(person.pk, origin_of(request))
 
 
 def organization_page(
@@ -97,7 +100,11 @@ def organization_page(
             request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
             frame = _frame(request, slug, section)
+            if slug != frame.organization.slug:
+                return _moved(request, frame.organization.slug)
             with timezone.override(frame.zone):
+                if lacks_second_factor(frame.organization, person_of(request)):
+                    return second_factor_missing(request, frame.organization)
                 if roles is not None and frame.membership.role not in roles:
                     return role_missing(request, frame, roles)
                 try:
@@ -128,6 +135,24 @@ def _frame(request: HttpRequest, slug: str, section: str) -> Frame:
         zone=zone_or_utc(person.zone or place.organization.zone),
         unread=unread,
     )
+
+
+def _moved(request: HttpRequest, slug: str) -> HttpResponse:
+    """From an address that the organization had to the one it has, with whatever was sent."""
+    found = request.resolver_match
+    if found is None:
+        raise Http404
+    address = reverse(found.view_name, args=found.args, kwargs={**found.kwargs, "slug": slug})
+    query = request.META.get("QUERY_STRING", "")
+    return redirect(f"{address}?{query}" if query else address, preserve_request=True)
+
+
+def second_factor_missing(
+    request: HttpRequest, organization: Organization | None = None
+) -> HttpResponse:
+    """403 that leads to setting one up; pages open once it is there. None: the operators' pages."""
+    context = {"organization": None, "asking": organization}
+    return render(request, "orgs/second_factor_missing.html", context, status=403)
 
 
 def role_missing(request: HttpRequest, frame: Frame, roles: Collection[str]) -> HttpResponse:

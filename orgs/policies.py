@@ -71,6 +71,19 @@ def check_can_change_settings(viewer: Viewer) -> None:
     _owners_only(viewer, _("Only owners can change the organization's settings."))
 
 
+def check_can_delete_organization(viewer: Viewer) -> None:
+    _owners_only(viewer, _("Only owners can delete the organization."))
+
+
+def check_has_one_too(has_second_factor: bool) -> None:
+    """Who asks a second factor of everyone has one: else they would shut themselves out."""
+    if not has_second_factor:
+        sentence = _("Set up a second factor for yourself first, then ask it of everyone.")
+        raise Refusal(
+            "second_factor_missing", sentence, 409, errors={"requires_second_factor": [sentence]}
+        )
+
+
 def check_keeps_an_owner(departure: Departure) -> None:
     """An organization always keeps at least one owner (rule 1)."""
     if departure.role == Role.OWNER and departure.owners <= 1:

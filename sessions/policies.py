@@ -66,6 +66,17 @@ def check_subscription(state: str | None, contacts: Sequence[Contact]) -> None:
         raise _refuse("subscription_suspended", sentence, 402, contacts)
 
 
+def check_second_factor(standing: Standing, contacts: Sequence[Contact]) -> None:
+    """Where the owners ask it of everyone; only the person can set one up."""
+    if standing.lacks_second_factor:
+        sentence = _(
+            "The organization asks for a second factor at sign-in, and you have none; set up an "
+            "authenticator app under “Your account”, “Second factor”."
+        )
+        extra = {"contacts": whom_to_ask(contacts)}
+        raise Refusal("second_factor_required", sentence, 403, extra)
+
+
 def check_access(policy: PolicyTerms, standing: Standing, contacts: Sequence[Contact]) -> None:
     if policy.offload == OffloadSwitch.ALWAYS_DISABLED:
         sentence = _("The organization's policy switches Offload off; an owner can change it.")
@@ -126,6 +137,7 @@ def check_can_start(question: StartQuestion) -> None:
 
 def _check_all(question: StartQuestion) -> None:
     check_subscription(question.subscription, question.contacts)
+    check_second_factor(question.standing, question.contacts)
     check_access(question.policy, question.standing, question.contacts)
     check_wish(question.policy, question.wish, question.contacts)
     check_running(question.policy, question.running, question.contacts)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import TOTP
 
 from offload_portal.common.actors import Actor
 from orgs import services as orgs_services
@@ -31,6 +32,20 @@ def person(name: str = "Pat Person", email: str = "") -> Person:
     made = Person.objects.create_user(address, PASSWORD, name=name)
     EmailAddress.objects.create(user=made, email=made.email, verified=True, primary=True)
     return made
+
+
+def second_factor(person: Person) -> Person:
+    """Gives the person an authenticator app."""
+    TOTP.activate(person, "JBSWY3DPEHPK3PXP")
+    return person
+
+
+def operator(name: str = "Otto Operator") -> Person:
+    """Staff, with the second factor that is asked of them."""
+    made = person(name)
+    made.is_staff = True
+    made.save()
+    return second_factor(made)
 
 
 def organization(owner: Person, *, at: datetime = AT, name: str = "Acme") -> Organization:

@@ -87,6 +87,8 @@ def _from_django(exc: Exception) -> Refusal | None:
 def _headers_of_refusal(refusal: Refusal) -> dict[str, str]:
     if refusal.code == "insufficient_scope":
         return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+    if refusal.code == "moved":
+        return {"Location": str(refusal.extra["location"])}
     return {}
 
 

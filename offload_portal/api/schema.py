@@ -21,6 +21,7 @@ from offload_portal.api.serializers import (
 from offload_portal.api.views import PortalView
 
 MEANINGS = {
+    307: "The organization has another address now: ask again at `Location`.",
     400: "The request is not valid; `errors` names the fields.",
     401: "No token, or not a good one.",
     402: "Spending forbids it.",
@@ -103,6 +104,8 @@ class PortalSchema(AutoSchema):
             found |= set(view.refusals.get(self.method, ()))
         if "{" in self.path:
             found.add(404)
+        if "{slug}" in self.path:
+            found.add(307)
         if body:
             found |= {413, 415}
         if self._takes_key():
@@ -121,6 +124,10 @@ class PortalSchema(AutoSchema):
             if status in (429, 503):
                 known["headers"] = {
                     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}
+                }
+            if status == 307:
+                known["headers"] = {
+                    "Location": {"schema": {"type": "string"}, "description": "Where it is now."}
                 }
             bodies.setdefault(str(status), known)
         return dict(sorted(bodies.items()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TITLES = {
+    307: "Moved",
     400: "Bad request",
     401: "Not signed in",
     402: "Spending forbids it",
@@ -49,6 +50,14 @@ def not_found() -> Refusal:
     from django.utils.translation import gettext as _
 
     return Refusal("not_found", _("It does not exist, or it is not yours to see."), status=404)
+
+
+def moved(location: str) -> Refusal:
+    """An old address of an organization: the same request belongs at `location`."""
+    from django.utils.translation import gettext as _
+
+    sentence = _("The organization has another address now: %(location)s") % {"location": location}
+    return Refusal("moved", sentence, 307, {"location": location})
 
 
 def problem(

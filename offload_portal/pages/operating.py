@@ -21,11 +21,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from offload_portal.common.periods import cut_to_second
-from orgs.frames import person_of
+from orgs.frames import person_of, second_factor_missing
+from orgs.selectors.second_factor import has_second_factor
 from orgs.zones import zone_or_utc
 
 # The name of a section, its label and its address, in the order of the navigation.
 SECTIONS = (
+    ("organizations", gettext_lazy("Organizations"), reverse_lazy("pages:operators_organizations")),
+    ("people", gettext_lazy("People"), reverse_lazy("pages:operators_people")),
     ("engines", gettext_lazy("Engines"), reverse_lazy("pages:operators_engines")),
     ("records", gettext_lazy("Records"), reverse_lazy("admin:index")),
 )
@@ -57,13 +60,18 @@ OperatorView = Callable[Concatenate[HttpRequest, OperatorFrame, P], HttpResponse
 
 
 def operator_page(section: str) -> Callable[[OperatorView[P]], Callable[..., HttpResponseBase]]:
-    """Signed out goes to sign-in; who is no operator gets 404, as for any unknown address."""
+    """Signed out goes to sign-in; who is no operator gets 404, as for any unknown address.
+
+    An operator without a second factor is led to setting one up.
+    """
 
     def decorate(view: OperatorView[P]) -> Callable[..., HttpResponseBase]:
         def framed(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             person = person_of(request)
             if not person.is_staff:
                 raise Http404
+            if not has_second_factor(person):
+                return second_factor_missing(request)
             frame = OperatorFrame(section, cut_to_second(timezone.now()), zone_or_utc(person.zone))
             with timezone.override(frame.zone):
                 return view(request, frame, *args, **kwargs)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from offload_portal.api import throttling
 from offload_portal.api.callers import not_a_person
 from offload_portal.api.views import PortalView
-from offload_portal.common.refusals import Refusal, not_found
+from offload_portal.common.refusals import Refusal, moved, not_found
 from orgs.enums import Role
 from orgs.models import Membership, Organization, Person
 from orgs.selectors import Place, contacts, find_organization
@@ -35,10 +35,11 @@ class OrganizationView(PortalView):
         organization: Organization | None = self.caller.organization
         if organization is None:
             found = find_organization(self.person, slug)
-        elif organization.slug == slug:
+        elif slug == organization.slug or organization.addresses.filter(slug=slug).exists():
             found = Place(organization, Membership(organization=organization, role=Role.EDITOR))
         else:
             raise not_found()
+        self._follow(slug, found.organization.slug)
         throttling.count_organization(self.request, found.organization.pk)
         return found
 
@@ -49,6 +50,12 @@ class OrganizationView(PortalView):
             if self.query.get("dry_run"):
                 transaction.set_rollback(True)
         return result
+
+    def _follow(self, asked: str, slug: str) -> None:
+        """A route with an old address leads to the present one; elsewhere old ones just work."""
+        if asked != slug and self.kwargs.get("slug") == asked:
+            whole = self.request.get_full_path()
+            raise moved(whole.replace(f"/organizations/{asked}", f"/organizations/{slug}", 1))
 
     def seen_by_editors(self, slug: str) -> Organization:
         """The organization, for its owners and editors; 403 for its members."""

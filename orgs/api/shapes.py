@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from offload_portal.api.pagination import PageQuery
 from offload_portal.api.serializers import (
+    FlagField,
     InstantField,
     Shape,
     TextField,
@@ -70,7 +71,11 @@ class NewOrganization(Shape):
 
 class OrganizationChange(Shape):
     name = TextField(required=False, max_length=80)
+    slug = TextField(required=False, max_length=48, help_text="Old ones go on leading here.")
     zone = TextField(required=False, max_length=64)
+    requires_second_factor = FlagField(
+        required=False, help_text="Who asks it of everyone has one themselves."
+    )
 
 
 class PolicyShape(Shape):

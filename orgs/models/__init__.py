@@ -2,7 +2,14 @@ from orgs.models.access import AccessLoss, License, LicenseGrant, Policy
 from orgs.models.audit import AuditCheck, AuditEntry, AuditSeal, AuditText
 from orgs.models.bulk import BulkChange
 from orgs.models.mail import DeclinedMail, Notification, OutgoingMail
-from orgs.models.organizations import Invitation, Membership, Organization, Team, TeamMember
+from orgs.models.organizations import (
+    Address,
+    Invitation,
+    Membership,
+    Organization,
+    Team,
+    TeamMember,
+)
 from orgs.models.people import Person
 from orgs.models.policies import PolicyMark, PolicyOverride, PolicyTarget
 from orgs.models.requests import MemberRequest
@@ -10,6 +17,7 @@ from orgs.models.tokens import Token
 
 __all__ = [
     "AccessLoss",
+    "Address",
     "AuditCheck",
     "AuditEntry",
     "AuditSeal",

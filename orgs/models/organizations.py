@@ -24,6 +24,9 @@ class Organization(models.Model):
     name = models.CharField(_("name"), max_length=80)
     zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     created_at = models.DateTimeField()
+    requires_second_factor = models.BooleanField(default=False)
+    # Since then the row is only what ledgers and statements point to.
+    deleted_at = models.DateTimeField(null=True, blank=True)
     # The pool of licenses: `usage` tells its size, `orgs` counts who holds one.
     licenses = models.PositiveIntegerField(default=0)
     licenses_held = models.PositiveIntegerField(default=0)
@@ -41,6 +44,20 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Address(models.Model):
+    """Every address (slug) that an organization has or had: each belongs to one for ever.
+
+    The present one is the organization's own `slug`; the others lead to it.
+    """
+
+    slug = models.SlugField(max_length=48, primary_key=True)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="addresses")
+    taken_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.slug
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):

@@ -18,6 +18,7 @@ from orgs.models import (
     Person,
     TeamMember,
 )
+from orgs.selectors.second_factor import lacks_second_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Standing:
 
     `role` is None for someone outside; `license_state` is `held`, `queued` or `none`; `grants`
     are `all`, `team:NAME` and `person`; `queue_place` counts from 1. `ends_at` is when the last
-    of the grants ends, None where one has no end.
+    of the grants ends, None where one has no end. `lacks_second_factor` where the
+    organization asks for one that the person has not set up.
     """
 
     role: str | None
@@ -47,6 +49,7 @@ class Standing:
     grants: tuple[str, ...]
     queue_place: int | None
     ends_at: datetime | None = None
+    lacks_second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +251,10 @@ def standing_to_start(organization: Organization, person: Person, at: datetime) 
     if role is None:
         return Standing(None, "none", (), None)
     own = License.objects.filter(organization=organization, person_id=person.pk).first()
+    lacks = lacks_second_factor(organization, person)
     if own is None or not own.holds(at):
-        return Standing(role, "none", (), None)
-    return Standing(role, own.state, (), _place(own), own.ends_at)
+        return Standing(role, "none", (), None, None, lacks)
+    return Standing(role, own.state, (), _place(own), own.ends_at, lacks)
 
 
 def _place(own: License) -> int | None:

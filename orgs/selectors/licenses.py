@@ -13,6 +13,7 @@ from orgs.models import License, LicenseGrant, Membership, Organization, Person,
 from orgs.selectors.access import PersonRef, Standing, grant_words, grants_by_person, reference
 from orgs.selectors.places import Contact
 from orgs.selectors.policies import PolicyTerms, policies_of
+from orgs.selectors.second_factor import has_second_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ def _standings(
     words = _grants_of(person, ids, at)
     waiting = [row.organization_id for row in own.values() if row.state == LicenseState.QUEUED]
     places = _places(waiting) if waiting else {}
+    asked = any(row.organization.requires_second_factor for row in memberships)
+    lacks = asked and not has_second_factor(person)
     standings = {}
     for row in memberships:
         license_ = own.get(row.organization_id)
@@ -139,6 +142,7 @@ def _standings(
             grants=tuple(words.get(row.organization_id, ())),
             queue_place=places.get(license_.pk) if license_ else None,
             ends_at=license_.ends_at if license_ else None,
+            lacks_second_factor=lacks and row.organization.requires_second_factor,
         )
     return standings
 

@@ -52,11 +52,14 @@ class Viewer:
 
 
 def find_organization(person: Person, slug: str) -> Place:
-    """The organization at the address, for one of its members; else not found (rule 2)."""
+    """The organization at the address, for one of its members; else not found (rule 2).
+
+    An address that it had before finds it, too: `organization.slug` is then another.
+    """
     if not slug or len(slug) > MOST_SLUG_LETTERS:
         raise not_found()
     membership = (
-        Membership.objects.filter(person_id=person.pk, organization__slug=slug)
+        Membership.objects.filter(person_id=person.pk, organization__addresses__slug=slug)
         .select_related("organization")
         .first()
     )

@@ -8,9 +8,11 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
+from offload_portal.common.refusals import Refusal
 from orgs.enums import Event, Role
-from orgs.models import Membership, Organization, Person, Policy
-from orgs.policies import check_can_change_settings
+from orgs.models import Address, Membership, Organization, Person, Policy
+from orgs.policies import check_can_change_settings, check_has_one_too
+from orgs.selectors.second_factor import has_second_factor
 from orgs.services import audit
 from orgs.services.checking import (
     MOST_SLUG_LETTERS,
@@ -61,19 +63,47 @@ def create_organization(
     return organization
 
 
+def _second_factor(actor: Actor, row: Organization, wanted: bool | None) -> bool:
+    """Whether it is asked from now on; only somebody who has one can ask it of everyone."""
+    if wanted is None:
+        return row.requires_second_factor
+    if wanted and not row.requires_second_factor and actor.id is not None:
+        check_has_one_too(has_second_factor(Person.objects.get(pk=actor.id)))
+    return wanted
+
+
+def _take_address(organization: Organization, slug: str, at: datetime) -> None:
+    """Make the address the organization's, unless another has it or once had it."""
+    taken = Address.objects.filter(slug=slug).first()
+    if taken is None:
+        try:
+            with transaction.atomic():
+                Address.objects.create(slug=slug, organization=organization, taken_at=at)
+        except IntegrityError:
+            raise _taken() from None
+    elif taken.organization_id != organization.pk:
+        raise _taken()
+
+
+def _taken() -> Refusal:
+    return invalid("slug", _("This address is taken. Choose another."))
+
+
 def _insert(name: str, slug: str, zone: str, at: datetime) -> Organization:
     """The row; the database decides whether an address is free, also between two who ask."""
     for candidate in [slug] if slug else _candidates(name):
-        if Organization.objects.filter(slug=candidate).exists():
+        if Address.objects.filter(slug=candidate).exists():
             continue
         try:
             with transaction.atomic():
-                return Organization.objects.create(
+                made = Organization.objects.create(
                     name=name, slug=candidate, zone=zone, created_at=at
                 )
+                Address.objects.create(slug=candidate, organization=made, taken_at=at)
+                return made
         except IntegrityError:
             continue
-    raise invalid("slug", _("This address is taken. Choose another."))
+    raise _taken()
 
 
 def _candidates(name: str) -> list[str]:
@@ -82,7 +112,7 @@ def _candidates(name: str) -> list[str]:
     stem = stem or "organization"
     first = [] if stem in RESERVED_SLUGS else [stem]
     short = stem[: MOST_SLUG_LETTERS - 7].strip("-")
-    taken = Organization.objects.filter(slug__startswith=short).count()
+    taken = Address.objects.filter(slug__startswith=short).count()
     numbers = (*range(2, TRIES), *range(taken + 2, taken + 2 + TRIES))
     return [*first, *(f"{short}-{number}" for number in numbers)]
 
@@ -94,18 +124,27 @@ def update_organization(
     organization: Organization,
     name: str | None = None,
     zone: str | None = None,
+    slug: str | None = None,
+    requires_second_factor: bool | None = None,
 ) -> Organization:
-    """Change the name or the zone; None leaves it. Owners only."""
+    """Change the name, zone, address or what is asked at sign-in; None leaves it. Owners only.
+
+    An old address goes on leading here, and nobody else can have it.
+    """
     with transaction.atomic():
         row = lock(organization.pk)
         check_can_change_settings(viewer(actor, row))
         wanted = {
             "name": row.name if name is None else clean_name(name),
             "zone": row.zone if zone is None else clean_zone(zone),
+            "slug": row.slug if slug is None else clean_slug(slug),
+            "requires_second_factor": _second_factor(actor, row, requires_second_factor),
         }
         before = {key: getattr(row, key) for key in wanted if getattr(row, key) != wanted[key]}
         if not before:
             return row
+        if "slug" in before:
+            _take_address(row, str(wanted["slug"]), at)
         for key in before:
             setattr(row, key, wanted[key])
         row.save(update_fields=[*before])

@@ -7,7 +7,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
+from orgs.enums import Event
 from orgs.models import Person
+from orgs.services import audit
 from orgs.services.checking import clean_name, clean_zone, invalid
 
 
@@ -26,3 +28,15 @@ def update_person(
         person.zone = clean_zone(zone) if zone else ""
         person.save(update_fields=["name", "language", "zone"])
     return person
+
+
+def note_export(*, actor: Actor, at: datetime, person: Person) -> None:
+    """Write down that somebody downloads the person's data: they themselves, as a rule."""
+    with transaction.atomic():
+        audit.record(
+            event=Event.PERSON_EXPORTED,
+            actor=actor,
+            at=at,
+            organization_id=None,
+            subject=("person", person.pk),
+        )

@@ -43,7 +43,7 @@ def update_preferences(
 
 
 def _own(person: Person, slug: str) -> Any:
-    rows = Membership.objects.filter(person=person, organization__slug=slug)
+    rows = Membership.objects.filter(person=person, organization__addresses__slug=slug)
     found = rows.values_list("organization_id", flat=True).first()
     if found is None:
         raise not_found()

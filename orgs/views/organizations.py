@@ -14,6 +14,7 @@ from orgs.forms import OrganizationForm, SettingsForm, blame
 from orgs.frames import SEERS, Frame, actor_of, organization_page, person_of
 from orgs.policies import check_can_change_settings
 from orgs.selectors import organizations_of
+from orgs.selectors.second_factor import members_without
 from orgs.views.hints import why_not
 
 
@@ -38,22 +39,26 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @organization_page("settings", roles=SEERS)
 def settings(request: HttpRequest, frame: Frame) -> HttpResponse:
-    """Name and zone: owners change them, editors see them."""
+    """Name, zone, address and what is asked at sign-in: owners change them, editors see them."""
     organization = frame.organization
-    initial = {"name": organization.name, "zone": organization.zone}
+    initial = {
+        name: getattr(organization, name)
+        for name in ("name", "zone", "slug", "requires_second_factor")
+    }
     form = SettingsForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            services.update_organization(
-                actor=frame.actor, at=frame.at, organization=organization, **form.cleaned_data
+            wanted = {**form.cleaned_data, "slug": form.cleaned_data["slug"] or None}
+            saved = services.update_organization(
+                actor=frame.actor, at=frame.at, organization=organization, **wanted
             )
         except Refusal as refusal:
-            if refusal.status != 400:
+            if not refusal.errors:
                 raise
             blame(form, refusal)
         else:
             messages.success(request, _("The settings are saved."))
-            return redirect("orgs:settings", organization.slug)
+            return redirect("orgs:settings", saved.slug)
     hint = why_not(check_can_change_settings, frame)
-    context = frame.context(form=form, hint=hint)
+    context = frame.context(form=form, hint=hint, without=members_without(organization))
     return render(request, "orgs/settings.html", context, status=400 if form.errors else 200)

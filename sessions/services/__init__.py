@@ -8,6 +8,7 @@ from sessions.services.activity import (
 )
 from sessions.services.ending import stop, stop_all
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
+from sessions.services.erasing import delete_organization, erase_person
 from sessions.services.keeping import ContainerSeen, SampleSeen
 from sessions.services.keys import GivenKeys, forget_keys, give_keys, make_keys, note_key_used
 from sessions.services.metering import change_allowance, meter_organization, sweep
@@ -22,9 +23,11 @@ __all__ = [
     "StartPreview",
     "answer_prompt",
     "change_allowance",
+    "delete_organization",
     "engine_failed",
     "engine_lost",
     "engine_ready",
+    "erase_person",
     "forget_keys",
     "give_keys",
     "keep_alive",

@@ -54,6 +54,8 @@ OWNER = {
     "tokens": "/account/tokens/",
     "email": "/account/email/",
     "sessions-of-account": "/account/sessions/",
+    "own-data": "/account/data/",
+    "second-factor": "/account/2fa/",
 }
 MEMBER = {
     "member-overview": f"{ORGANIZATION}/",

@@ -195,6 +195,7 @@ def test_an_owner_sees_each_state(world: World, live_server, client_of: SignIn) 
 
 def test_an_operator_sees_where_they_run(world: World, live_server, client_of: SignIn) -> None:
     Person.objects.filter(pk=world.editor.pk).update(is_staff=True)
+    factories.second_factor(world.editor)
     engine = reverse("pages:operators_engine", args=[world.sessions["lost"].pk])
     pages = {
         "operators-engines": "/operators/engines/",

@@ -252,7 +252,12 @@ def test_operators_sign_in_where_everyone_does(owner, client_of):
     owner.is_staff = owner.is_superuser = True
     owner.save()
     client = client_of(owner)
+    asked = client.get("/operators/", follow=True)
+    assert asked.status_code == 403
+    assert "authenticator app" in asked.content.decode()
+    factories.second_factor(owner)
     for path in ("", "orgs/person/", "orgs/organization/", "orgs/membership/", "orgs/auditentry/"):
         assert client.get(f"/operators/{path}").status_code == 200
     assert client.get("/operators/orgs/organization/add/").status_code == 403
-    assert client.get(f"/operators/orgs/person/{owner.pk}/change/").status_code == 200
+    changed = client.post(f"/operators/orgs/person/{owner.pk}/change/", {"is_active": ""})
+    assert changed.status_code == 403, "nothing is edited past the services"

@@ -33,10 +33,7 @@ def host(settings, at: datetime) -> None:
 
 @pytest.fixture
 def operator(db: None) -> Person:
-    made = factories.person("Otto Operator")
-    made.is_staff = True
-    made.save()
-    return made
+    return factories.operator()
 
 
 def taken(
@@ -91,6 +88,7 @@ def test_an_operator_is_made_by_a_command_and_finds_the_way(
     answer = client_of(made).get(reverse("orgs:account"))
 
     assert f'href="{PAGE}"' in answer.content.decode()
+    factories.second_factor(made)
     assert client_of(made).get(PAGE).status_code == 200
 
 
@@ -159,6 +157,7 @@ def test_only_those_of_the_organization_get_a_link_to_what_the_session_ran(
     link = reverse("pages:session", args=[organization.slug, made.pk])
     Person.objects.filter(pk=owner.pk).update(is_staff=True)
     owner.refresh_from_db()
+    factories.second_factor(owner)
 
     assert link not in client_of(operator).get(detail(made)).content.decode()
     assert link in client_of(owner).get(detail(made)).content.decode()

@@ -67,7 +67,7 @@ def operator(client_of):
     person = factories.person("Otto Operator")
     person.is_staff = person.is_superuser = True
     person.save()
-    return client_of(person)
+    return client_of(factories.second_factor(person))
 
 
 @pytest.mark.usefixtures("clock")

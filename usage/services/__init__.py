@@ -12,6 +12,8 @@ from usage.services.periods import roll_period
 from usage.services.subscriptions import (
     cancel,
     change_plan,
+    end_now,
+    extend_trial,
     resume,
     settle_subscription,
     settle_subscriptions,
@@ -26,6 +28,8 @@ __all__ = [
     "check_commitment",
     "check_setting",
     "check_top_up",
+    "end_now",
+    "extend_trial",
     "not_subscribed",
     "resume",
     "roll_period",

@@ -232,6 +232,42 @@ def _change_next(subscription: Subscription, plan: Plan, quote: PlanQuote) -> No
     subscription.save(update_fields=["next_plan", "next_committed_compute_seconds"])
 
 
+MOST_TRIAL_DAYS = 90
+
+
+@transaction.atomic
+def extend_trial(
+    *, actor: Actor, at: datetime, organization: Organization, days: int
+) -> Subscription:
+    """Let a trial that goes on last longer, its hours with it: at most 90 days in all."""
+    contract = contract_of(organization, at)
+    subscription = contract.subscription
+    end = subscription.trial_ends_at
+    if not subscription.is_trial or end is None:
+        raise Refusal("no_trial", _("The organization is in no trial."), status=409)
+    later = end + timedelta(days=days)
+    if days < 1 or later > subscription.started_at + timedelta(days=MOST_TRIAL_DAYS):
+        sentence = _("A trial is extended by a day at least, and lasts at most %(most)s in all.")
+        raise refuse_field("days", sentence % {"most": MOST_TRIAL_DAYS})
+    pools = Pool.objects.filter(
+        organization_id=organization.pk, origin=PoolOrigin.TRIAL, expires_at=end
+    )
+    pools.update(expires_at=later)
+    subscription.trial_ends_at = later
+    subscription.save(update_fields=["trial_ends_at"])
+    audit.record(
+        event=Event.SUBSCRIPTION_CHANGED,
+        actor=actor,
+        at=at,
+        organization_id=organization.pk,
+        subject=("subscription", subscription.pk),
+        before={"trial_ends_at": end.isoformat()},
+        after={"trial_ends_at": later.isoformat()},
+    )
+    metering.refresh_left(contract.allowance, at)
+    return subscription
+
+
 # Cancelling and resuming
 
 
@@ -279,6 +315,20 @@ def _set_cancel_at(
 
 
 # The end
+
+
+@transaction.atomic
+def end_now(*, actor: Actor, at: datetime, organization: Organization) -> bool:
+    """End the subscription at the instant, whatever was paid ahead; False where there is none.
+
+    For an organization that is deleted. Periods and pools stay as the ledger knows them.
+    """
+    lock_alone(organization.pk)
+    subscription = Subscription.objects.current().filter(organization=organization).first()
+    if subscription is None:
+        return False
+    _set_cancel_at(subscription, at, Event.SUBSCRIPTION_CANCELLED, actor, at)
+    return settle_subscription(organization_id=organization.pk, at=at)
 
 
 def settle_subscriptions(*, at: datetime) -> int:

@@ -87,10 +87,10 @@ class OrganizationDetailView(OrganizationView):
     def patch(self, request: Request, slug: str) -> Response:
         organization = self.owned(slug)
         body = self.body(OrganizationChange)
-        services.update_organization(
+        changed = services.update_organization(
             actor=self.actor, at=self.at, organization=organization, **body
         )
-        return Response(self._json(self.place(slug)))
+        return Response(self._json(self.place(changed.slug)))
 
     def _json(self, place: Place) -> dict[str, Any]:
         organization = place.organization
@@ -99,6 +99,7 @@ class OrganizationDetailView(OrganizationView):
             "slug": organization.slug,
             "name": organization.name,
             "zone": organization.zone,
+            "requires_second_factor": organization.requires_second_factor,
             "created_at": zulu(organization.created_at),
             "role": place.membership.role,
             "subscription_state": allowance.subscription.state if allowance.subscription else None,

@@ -56,6 +56,7 @@ class OrganizationShape(Shape):
     slug = serializers.CharField()
     name = serializers.CharField()
     zone = serializers.CharField()
+    requires_second_factor = serializers.BooleanField()
     created_at = InstantField()
     role = serializers.ChoiceField(Role.choices)
     subscription_state = serializers.ChoiceField(SubscriptionState.choices, allow_null=True)
