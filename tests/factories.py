@@ -43,7 +43,7 @@ def second_factor(person: Person) -> Person:
 def operator(name: str = "Otto Operator") -> Person:
     """Staff, with the second factor that is asked of them."""
     made = person(name)
-    made.is_staff = True
+    made.is_staff = made.is_superuser = True
     made.save()
     return second_factor(made)
 
