@@ -15,6 +15,7 @@ from orgs.models import (
     Invitation,
     License,
     LicenseGrant,
+    MemberRequest,
     Membership,
     Person,
     TeamMember,
@@ -41,6 +42,7 @@ def own_sections(person: Person) -> Iterator[Section]:
     yield "teams", _belonging(TeamMember, person, "joined_at", team_name=F("team__name"))
     yield "licenses", _belonging(License, person, "state", "granted_at", "held_since")
     yield "grants", _belonging(LicenseGrant, person, "kind", "granted_at", "until")
+    yield "requests", _belonging(MemberRequest, person, "kind", "state", "note", "created_at")
     yield "invitations", _invitations(person)
     yield "acts", _acts(person)
 

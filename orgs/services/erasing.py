@@ -29,6 +29,7 @@ from orgs.models import (
     Invitation,
     License,
     LicenseGrant,
+    MemberRequest,
     Membership,
     Notification,
     Organization,
@@ -56,6 +57,7 @@ OF_AN_ORGANIZATION = (
     PolicyOverride,
     PolicyMark,
     BulkChange,
+    MemberRequest,
     TeamMember,
     Team,
     Invitation,
@@ -135,6 +137,8 @@ def _forget_texts(person: Person) -> None:
         for row in Invitation.objects.filter(email__iexact=address).order_by("id"):
             Invitation.objects.filter(pk=row.pk).update(email=_nowhere(row.pk))
     _forget_news(person, known)
+    MemberRequest.objects.filter(person=person).update(note="", answer="")
+    MemberRequest.objects.filter(answered_by=person).update(answer="")
 
 
 def _forget_news(person: Person, addresses: Collection[str]) -> None:

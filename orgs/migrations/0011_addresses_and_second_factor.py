@@ -18,7 +18,7 @@ def write_addresses(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orgs", "0009_policies_for_teams_and_people"),
+        ("orgs", "0010_requests_of_members"),
     ]
 
     operations = [
