@@ -29,11 +29,11 @@ def mann_whitney_z(first: Sequence[float], second: Sequence[float]) -> float:
     return (ranks - mean) / math.sqrt(n * m * (n + m + 1) / 12)
 
 
-def measure(tries: int, known: Callable[[], float], unknown: Callable[[], float]) -> str:
+def measure(tries: int, ask: Callable[[str], float], known: str) -> str:
     for _ in range(5):
-        known()
-        unknown()
-    pairs = [(known(), unknown()) for _ in range(tries)]
+        ask(known)
+        ask(nobody())
+    pairs = [(ask(known), ask(nobody())) for _ in range(tries)]
     first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     z = mann_whitney_z(first, second)
     medians = [1_000 * statistics.median(each) for each in (first, second)]
@@ -101,8 +101,7 @@ def main() -> None:
     tries = parser.parse_args().tries
     known = prepare()
     for name, ask in (("sign-in", sign_in), ("sign-up", sign_up), ("reset", new_password)):
-        line = measure(tries, lambda ask=ask: ask(known), lambda ask=ask: ask(nobody()))
-        print(f"{name:8} {line}", flush=True)  # noqa: T201
+        print(f"{name:8} {measure(tries, ask, known)}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
