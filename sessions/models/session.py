@@ -37,7 +37,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def as_shown(self) -> Self:
         """With its facts, its person, and what its organization's rows say for notices."""
-        return self.with_facts().select_related(*BESIDE).annotate(policy_mark=policy_mark())
+        return self.with_facts().with_notices()
+
+    def with_notices(self) -> Self:
+        """With its person, and what its organization's rows say for notices; no query more."""
+        rows = self.select_related("pulse", *BESIDE)
+        return rows.annotate(policy_mark=policy_mark())
 
 
 class Session(models.Model):

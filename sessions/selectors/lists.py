@@ -47,8 +47,7 @@ def _with_facts() -> QuerySet[Session]:
 def find_session(person: Person, session_id: uuid.UUID) -> tuple[Session, Membership]:
     """The session and the asker's membership; 404 unless it is theirs to see (rule 2)."""
     # Its stretches are read only where somebody looks at them.
-    rows = Session.objects.select_related("pulse", "organization", "person")
-    session = rows.filter(pk=session_id).first()
+    session = Session.objects.with_notices().filter(pk=session_id).first()
     if session is None:
         raise not_found()
     membership = Membership.objects.filter(

@@ -57,9 +57,11 @@ class Around:
 
 
 def around(session: Session) -> Around:
-    """Of a session that was read with `as_shown()`; what was not joined is not asked for."""
+    """Of a session that was read with `with_notices()`, so that nothing is asked for here."""
     joined = session.organization._state.fields_cache
-    allowance: Allowance | None = joined.get("allowance")
+    if "allowance" not in joined:
+        raise ValueError("Read the session with with_notices(), or its notices would be missing.")
+    allowance: Allowance | None = joined["allowance"]
     return Around(
         spent_at=allowance.spent_at if allowance else None,
         sessions_end_at=allowance.sessions_end_at if allowance else None,

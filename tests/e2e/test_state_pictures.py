@@ -25,6 +25,7 @@ from sessions.services import SampleSeen, hosting
 from tests import factories
 from tests.e2e import browsing
 from tests.sessions import worlds
+from tests.usage.worlds import leave
 
 pytestmark = [
     pytest.mark.browser,
@@ -215,3 +216,22 @@ def test_a_member_sees_their_own(world: World, live_server, client_of: SignIn) -
         "device-code": "/identity/o/device",
     }
     take(live_server.url, client_of(made.person), pages)
+
+
+def test_what_is_told_before_anything_is_stopped(
+    now: datetime, live_server, client_of: SignIn
+) -> None:
+    begun = now - 30 * MINUTE
+    owner = factories.person("Olga Owner")
+    acme = factories.subscribed_organization(owner, at=begun, name="Acme")
+    leave(acme, 40 * 60)
+    member = factories.licensed_member(acme, "Max Member", at=begun)
+    made = worlds.start(acme, member, begun)
+    worlds.keep_awake(made, 86_400)
+    worlds.report(made, begun, 1, containers=[worlds.container("node:22", begun, None)])
+    services.meter_organization(organization_id=acme.pk, at=now)
+    session = reverse("pages:session", args=[acme.slug, made.pk])
+    pages = {"told-session": session, "told-overview": at_organization("overview", acme)}
+    take(live_server.url, client_of(owner), pages)
+    own = {"told-own-session": session, "told-own-overview": at_organization("overview", acme)}
+    take(live_server.url, client_of(member), own)

@@ -8,6 +8,7 @@ import pytest
 from offload_portal.common.periods import from_seconds
 from orgs.selectors import policy_terms
 from orgs.services import PolicyChange, update_policy
+from orgs.services.overrides import OverrideChange, add_override
 from sessions import services
 from sessions.models import Session
 from sessions.selectors import find_session, insights
@@ -17,8 +18,8 @@ from sessions.selectors.versions import standings, versions
 from tests.factories import actor, license_for, subscribed_organization
 from tests.sessions.lives import later, meter, report, seen, start, stop
 from tests.sessions.worlds import keep_awake
-from tests.usage.worlds import on_demand, top_up
-from usage.models import Allowance, Pool
+from tests.usage.worlds import leave, on_demand, top_up
+from usage.models import Allowance
 from usage.services import set_on_demand
 
 pytestmark = pytest.mark.django_db
@@ -40,14 +41,6 @@ def busy(organization, owner, member, at):
         return session
 
     return begin
-
-
-def leave(organization, compute_seconds):
-    pool = Pool.objects.get(organization=organization)
-    Pool.objects.filter(pk=pool.pk).update(
-        used_compute_seconds=pool.compute_seconds - compute_seconds
-    )
-    Allowance.objects.update(left_compute_seconds=compute_seconds)
 
 
 def told(session, at, kind="allowance_low"):
@@ -297,6 +290,20 @@ def test_a_change_that_means_nothing_to_the_session_is_told_plainly(
     policy(organization, owner, later(at, 10), sessions_per_person=3)
     sentence = told(session, later(at, 10), "policy_changed").sentence
     assert sentence == "The policy has changed; it holds from your next start."
+
+
+def test_whom_a_policy_of_their_own_concerns_is_told_so_and_nobody_else(
+    organization, owner, member, at
+):
+    session, other = start(organization, member, at), start(organization, owner, at)
+    change = OverrideChange(
+        name="Long", terms={"longest_session_seconds": HOUR}, team_ids=[], person_ids=[member.pk]
+    )
+    add_override(actor=actor(owner), at=later(at, 10), organization=organization, change=change)
+    sentence = told(session, later(at, 10), "policy_changed").sentence
+    assert sentence == "The policy has changed; it holds from your next start."
+    assert kinds(other, later(at, 10)) == []
+    assert kinds(start_again(session, later(at, 20)), later(at, 20)) == []
 
 
 # The tag, and what it costs

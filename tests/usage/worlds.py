@@ -80,6 +80,14 @@ def top_up(organization: Organization, owner: Person, at: datetime, hours: int) 
     )
 
 
+def leave(organization: Organization, compute_seconds: int) -> None:
+    """Let the commitment have this much left."""
+    pool = Pool.objects.get(organization=organization)
+    used = pool.compute_seconds - compute_seconds
+    Pool.objects.filter(pk=pool.pk).update(used_compute_seconds=used)
+    Allowance.objects.filter(pk=organization.pk).update(left_compute_seconds=compute_seconds)
+
+
 def use(
     organization: Organization,
     person: Person,
