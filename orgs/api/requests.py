@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -24,6 +25,7 @@ from orgs.models import Person
 from orgs.selectors import Place
 from orgs.selectors.requests import find_request, request_rows, requests_in
 from orgs.services import requests as services
+from orgs.services.checking import invalid
 
 READ, ASK = (Scope.ORG_READ, Scope.SESSIONS), (Scope.SESSIONS, Scope.ORG_WRITE)
 MOST = 365 * 86_400
@@ -58,7 +60,9 @@ class NewRequest(Shape):
 
 
 class RequestChange(Shape):
-    state = WordField(STATES_TO_SET, help_text="`withdrawn` by who asked, the others by an owner.")
+    state = WordField(
+        STATES_TO_SET, required=False, help_text="`withdrawn` by who asked, the others by an owner."
+    )
     until = InstantField(required=False, help_text="Needed to approve access or a longer session.")
     longest_session_seconds = WholeNumberField(
         required=False, min_value=60, max_value=MOST, help_text="Instead of what was wanted."
@@ -146,6 +150,10 @@ class RequestView(OrganizationView):
         place = self.place(slug)
         find_request(place.organization, request_id, only_of=_only_of(self, place))
         body = self.body(RequestChange)
+        if body and "state" not in body:
+            raise invalid("state", _("Say whether it is approved, declined or withdrawn."))
+        if not body:
+            return Response(RequestShape(find_request(place.organization, request_id)).data)
         if body["state"] == RequestState.WITHDRAWN:
             services.withdraw_request(
                 actor=self.actor,

@@ -68,3 +68,10 @@ def test_approving_access_needs_an_end(api, owner, colleague, here):
     url = api(colleague).post(here, {"kind": "access"}).headers["Location"]
     refused = api(owner).patch(url, {"state": "approved"})
     assert (refused.status_code, list(refused.json()["errors"])) == (400, ["until"])
+
+
+def test_a_change_that_says_nothing_changes_nothing(api, owner, colleague, here):
+    url = api(colleague).post(here, {"kind": "access"}).headers["Location"]
+    assert api(owner).patch(url, {}).json()["state"] == "open"
+    refused = api(owner).patch(url, {"answer": "Perhaps."})
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["state"])
