@@ -25,6 +25,7 @@ FIRST_PAUSE_SECONDS = 1.0
 RECOVERED_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 30.0
 STOP_SECONDS = 15.0
+LOOK_EVERY_SECONDS = 0.2
 WATCHER = "sessions.host.watcher"
 
 
@@ -77,8 +78,10 @@ async def _door(engines: EngineHost) -> None:
         engines.is_open.set()
 
     serving = asyncio.create_task(serve(engines.counters, opened=opened, used=_note_used))
-    stopping = asyncio.create_task(asyncio.to_thread(engines.stop.wait))
-    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    # Asked for again and again: a thread that waits for it would hold up the end of a door that
+    # could not open.
+    while not engines.stop.is_set() and not serving.done():
+        await asyncio.wait((serving,), timeout=LOOK_EVERY_SECONDS)
     engines.is_open.clear()
     if serving.done():
         serving.result()

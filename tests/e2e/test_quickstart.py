@@ -203,14 +203,12 @@ def test_a_killed_dockerd_ends_its_own_session_while_a_silent_build_survives_nex
 
     built = finished(build)
     assert built.returncode == 0, built.stderr
-    ended = int(time.time())
-    found = other.session(building)
-    # Silent for longer than the session may be idle until it ends, and never idle.
+    # Silent for longer than a session may be until it ends, and active all that time.
     assert images.NAP_SECONDS > IDLE_TIMEOUT + IDLE_END
-    assert found["state"] == "active"
-    assert seconds(found["last_activity_at"]) >= ended - IDLE_TIMEOUT
     timeline = other.ask(f"/sessions/{building}/insights")["timeline"]
-    assert [part["kind"] for part in timeline].count("active") == 1
+    active = [part["seconds"] for part in timeline if part["kind"] == "active"]
+    assert len(active) == 1
+    assert active[0] >= images.NAP_SECONDS
     other.docker("offload", "stop")
     for session in (building, again):
         until(partial(gone, portal, host_folder, session))
