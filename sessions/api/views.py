@@ -234,7 +234,11 @@ class ActivityView(SessionPostView):
         summary="Report activity",
         description=(
             "409 `session_not_ready` before the engine answers, 410 `session_ended` after the "
-            "end. A report with nothing running, building or called is no activity."
+            "end. A report with nothing running, building or called is no activity. Activity is "
+            "when the portal received the report; the instants of containers and samples are by "
+            "the client's clock and bill nothing. Samples are moved back as far as that clock is "
+            "ahead and lie within the session; runs are shown within it. At most 10,000 of each, "
+            "and 5 MB."
         ),
         request=ActivityShape,
         responses=ReportedShape,

@@ -1,7 +1,10 @@
 """What the door reads of the database: who may come in, and why not."""
 
 import asyncio
+import socket
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -11,6 +14,7 @@ from sessions.engines.door import Counters, Door
 from sessions.engines.door.server import place_of, serve
 from sessions.engines.door.standing import look
 from sessions.enums import EngineState
+from sessions.host.run import EngineHost, door_loop
 from sessions.models import Engine, EngineKeys, Session
 from tests.sessions.lives import start, stop
 
@@ -119,6 +123,40 @@ def test_a_port_that_is_taken_is_an_error_that_names_it():
     cure = r"Address already in use.*set ENGINE_BIND and ENGINE_PUBLIC_PORT"
     with pytest.raises(OSError, match=cure):
         asyncio.run(main())
+
+
+def test_the_loop_of_a_door_that_can_not_open_ends_so_that_it_is_begun_again():
+    host: Any = None
+    engines, raised = EngineHost(host), []
+
+    def hold():
+        try:
+            door_loop(engines)
+        except OSError as error:
+            raised.append(str(error))
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with override_settings(ENGINE_BIND=address):
+            loop = threading.Thread(target=hold, daemon=True)
+            loop.start()
+            loop.join(60)
+    assert not loop.is_alive()
+    assert address in raised[0]
+    assert not engines.is_open.is_set()
+
+
+def test_the_loop_of_a_door_says_that_it_is_open_and_ends_when_it_is_told_to():
+    host: Any = None
+    engines = EngineHost(host)
+    with override_settings(ENGINE_BIND="127.0.0.1:0"):
+        loop = threading.Thread(target=door_loop, args=(engines,), daemon=True)
+        loop.start()
+        assert engines.is_open.wait(60)
+        engines.stop.set()
+        loop.join(60)
+    assert not loop.is_alive()
+    assert not engines.is_open.is_set()
 
 
 def test_serving_ends_when_it_is_cancelled():

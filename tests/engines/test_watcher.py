@@ -167,12 +167,12 @@ def test_what_the_database_did_not_take_is_told_once_it_is_back(watched, monkeyp
     watched.engine.begin("c1", watched.after(3))
     watched.counters.call(watched.session.pk, watched.after(3))
     watched.turn(4)
-    watched.engine.end("c1", watched.after(30))
+    watched.engine.end("c1", watched.after(20))
     watched.turn(31)
     assert watched.runs == []
     # Long after the little that is always asked again.
     watched.turn(60)
-    assert watched.runs == [(3, 30, 0)]
+    assert watched.runs == [(3, 20, 0)]
     assert watched.pulse.last_activity_at == watched.after(60)
     assert not watched.counters.called()
 
