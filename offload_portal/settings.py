@@ -198,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "forget-mail": {"task": "orgs.tasks.forget_mail", "schedule": timedelta(hours=6)},
+    "tidy-sessions": {"task": "sessions.tasks.tidy", "schedule": timedelta(hours=1)},
     "tidy": {"task": "offload_portal.api.tasks.tidy", "schedule": timedelta(hours=1)},
 }
 
@@ -377,6 +378,16 @@ SUBSCRIPTION_NOTICE_SECONDS = env.whole_number("SUBSCRIPTION_NOTICE_SECONDS", 86
 ON_DEMAND_RATE_MICROUSD = env.whole_number("ON_DEMAND_RATE_MICROUSD", 50, least=0)
 TRIAL_DAYS = env.whole_number("TRIAL_DAYS", 14, least=1)
 TRIAL_COMPUTE_HOURS = env.whole_number("TRIAL_COMPUTE_HOURS", 10, least=0)
+
+# Samples stay as they were sent, then become one a minute, then one for five minutes, then go.
+SAMPLES_FINE_HOURS = env.whole_number("SAMPLES_FINE_HOURS", 48, least=1)
+SAMPLES_MINUTE_DAYS = env.whole_number(
+    "SAMPLES_MINUTE_DAYS", max(14, -(-SAMPLES_FINE_HOURS // 24)), least=-(-SAMPLES_FINE_HOURS // 24)
+)
+SAMPLES_KEPT_DAYS = env.whole_number(
+    "SAMPLES_KEPT_DAYS", max(90, SAMPLES_MINUTE_DAYS), least=SAMPLES_MINUTE_DAYS
+)
+RUNS_KEPT_MONTHS = env.whole_number("RUNS_KEPT_MONTHS", 13, least=1, most=1_200)
 
 # --- Engines -----------------------------------------------------------------------------------
 

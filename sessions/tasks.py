@@ -8,7 +8,7 @@ from django.utils import timezone
 from offload_portal.common import heartbeat
 from offload_portal.common.periods import cut_to_second
 from sessions import services
-from sessions.services import keys
+from sessions.services import forgetting, keys
 
 
 @shared_task
@@ -30,3 +30,9 @@ def meter(*, organization_id: str) -> None:
 def forget_keys() -> None:
     """Take keys that nobody needs any more out of the database."""
     keys.forget_keys(at=cut_to_second(timezone.now()))
+
+
+@shared_task
+def tidy() -> None:
+    """Thin samples with their age and delete what was kept long enough (rule 27)."""
+    forgetting.tidy(at=cut_to_second(timezone.now()))

@@ -112,6 +112,7 @@ def insights_json(found: Insights) -> dict[str, Any]:
             }
             for sample in found.samples
         ],
+        "sample_seconds": found.sample_seconds,
         "events": EventShape(found.events, many=True).data,
         "cost_by_source": session["cost_by_source"],
         "unpaid_seconds": found.unpaid_seconds,

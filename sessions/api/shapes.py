@@ -315,6 +315,10 @@ class InsightsShape(Shape):
     containers = RunShape(many=True)
     images = serializers.ListField(child=serializers.CharField())
     samples = SampleSeenShape(many=True)
+    sample_seconds = serializers.IntegerField(
+        help_text="What one sample stands for: the highest of so many seconds. Older samples and "
+        "those of long sessions stand for more."
+    )
     events = EventShape(many=True)
     cost_by_source = UseBySourceShape()
     unpaid_seconds = serializers.IntegerField()

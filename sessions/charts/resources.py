@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from offload_portal.common import chart_theme as theme
-from offload_portal.common.display import bytes_text
+from offload_portal.common.display import bytes_text, duration_text
 from sessions.charts.timeline import extent
 from sessions.charts.words import Axis, clock_words, time_axis
-from sessions.selectors.insights import Insights, SampleView
+from sessions.selectors.insights import Insights
+from sessions.selectors.samples import SampleView, gone_from
 
 MIB = 1024**2
 SHORTEST_GAP = timedelta(seconds=20)
+# Samples come every fifteen seconds at most, so up to there a point is what was sent.
+FINEST_SECONDS = 15
 
 
 def resources_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
@@ -27,11 +31,11 @@ def resources_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
         id="session-resources",
         title=_("Processor and memory"),
         summary=_summary(samples) if samples else "",
-        note=clock_words(axis) if samples else "",
+        note=_note(insights, axis) if samples else "",
         headers=[_("Time"), _("Processor"), _("Memory"), _("Received"), _("Sent")],
         rows=[_table_row(sample, axis) for sample in samples],
-        figure=_figure(samples, axis, start, end) if samples else None,
-        empty=_("Clients may report what the engine uses; this session's client did not."),
+        figure=_figure(insights, axis, start, end) if samples else None,
+        empty=_empty(insights),
     )
 
 
@@ -40,10 +44,27 @@ def cpu_text(milli_percent: int) -> str:
     return f"{(milli_percent + 500) // 1000:,} %"
 
 
-def _figure(
-    samples: Sequence[SampleView], axis: Axis, start: datetime, end: datetime
-) -> dict[str, Any]:
-    stretches = stretches_of(samples)
+def _note(insights: Insights, axis: Axis) -> str:
+    """The zone, and what a point stands for where it is more than what was sent."""
+    if insights.sample_seconds <= FINEST_SECONDS:
+        return clock_words(axis)
+    each = _("each point is the highest of %(length)s") % {
+        "length": duration_text(insights.sample_seconds)
+    }
+    return f"{clock_words(axis)} · {each}"
+
+
+def _empty(insights: Insights) -> str:
+    view = insights.session
+    if view.ended_at is not None and view.ended_at < gone_from(insights.as_of):
+        return _("What the engine used is kept for %(days)s days; this session is older.") % {
+            "days": settings.SAMPLES_KEPT_DAYS
+        }
+    return _("Nothing told what the engine used.")
+
+
+def _figure(insights: Insights, axis: Axis, start: datetime, end: datetime) -> dict[str, Any]:
+    stretches = stretches_of(insights.samples, insights.sample_seconds)
     return {
         "data": [_cpu(part, axis) for part in stretches]
         + [_memory(part, axis) for part in stretches],
@@ -81,10 +102,11 @@ def _head(text: str, y: float) -> dict[str, Any]:
     }
 
 
-def stretches_of(samples: Sequence[SampleView]) -> list[list[SampleView]]:
+def stretches_of(samples: Sequence[SampleView], grain_seconds: int = 1) -> list[list[SampleView]]:
     """Cut where the client sent nothing for much longer than it usually did."""
+    shortest = max(SHORTEST_GAP, timedelta(seconds=grain_seconds))
     gaps = [after.at - before.at for before, after in itertools.pairwise(samples)]
-    usual = max(sorted(gaps)[len(gaps) // 2], SHORTEST_GAP) if gaps else SHORTEST_GAP
+    usual = max(sorted(gaps)[len(gaps) // 2], shortest) if gaps else shortest
     found = [[samples[0]]]
     for gap, sample in zip(gaps, samples[1:], strict=True):
         if gap > 3 * usual:

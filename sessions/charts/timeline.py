@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -66,9 +67,17 @@ def timeline_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
         rows=[_table_row(segment, axis) for segment in insights.timeline],
         numeric_from=4,
         figure=_figure(insights, axis, shown) if insights.timeline else None,
-        empty=_("Nothing has happened in this session yet."),
+        empty=_empty(insights),
         size=_size(len(shown) + 2),
     )
+
+
+def _empty(insights: Insights) -> str:
+    if insights.forgotten:
+        return _("Timelines and containers are kept for %(months)s months; the sums stay.") % {
+            "months": settings.RUNS_KEPT_MONTHS
+        }
+    return _("Nothing has happened in this session yet.")
 
 
 def _size(lines: int) -> str:

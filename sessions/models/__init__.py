@@ -1,11 +1,13 @@
 from sessions.models.activity import ContainerRun, Pulse, Sample, Stretch
 from sessions.models.engine import Engine, EngineKeys, StartTicket
+from sessions.models.keeping import Keeping
 from sessions.models.session import Session
 
 __all__ = [
     "ContainerRun",
     "Engine",
     "EngineKeys",
+    "Keeping",
     "Pulse",
     "Sample",
     "Session",

@@ -8,13 +8,14 @@ from functools import partial
 
 from offload_portal.common.periods import from_seconds, to_seconds
 from sessions import clock
-from sessions.models import ContainerRun, Sample, Session
+from sessions.models import ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.selectors.keeping import is_forgotten
+from sessions.selectors.samples import SampleView, samples_of
 from sessions.selectors.views import SessionView, beside_of, view_of
 from usage.selectors import SourceUse, unpaid_of_session
 
 MOST_RUNS = 10_000
-MOST_SAMPLES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,6 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleView:
-    at: datetime
-    cpu_milli_percent: int
-    memory_bytes: int
-    network_rx_bytes: int
-    network_tx_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class SessionEvent:
     """Something that happened: `kind` is a stable word, `detail` its value where it has one."""
 
@@ -75,15 +67,19 @@ class SessionEvent:
 
 @dataclass(frozen=True, slots=True)
 class Insights:
+    """`sample_seconds` is what one sample stands for; `forgotten`: only the sums are left."""
+
     session: SessionView
     timeline: tuple[TimelineSegment, ...]
     runs: tuple[RunView, ...]
     samples: tuple[SampleView, ...]
+    sample_seconds: int
     events: tuple[SessionEvent, ...]
     cost_by_source: Mapping[str, SourceUse]
     unpaid_seconds: int
     kept_alive_by: tuple[str, ...]
     as_of: datetime
+    forgotten: bool = False
 
     @property
     def failed_runs(self) -> Sequence[RunView]:
@@ -96,6 +92,7 @@ def insights(session: Session, at: datetime) -> Insights:
     facts = facts_of(session, ends.get(session.id, ()))
     view = view_of(session, at, beside_of([session], ends))
     until = view.ended_at or at
+    forgotten = is_forgotten(session, at)
     segments = tuple(
         TimelineSegment(
             from_seconds(segment.start),
@@ -103,19 +100,22 @@ def insights(session: Session, at: datetime) -> Insights:
             str(segment.kind),
             segment.billed,
         )
-        for segment in clock.timeline(facts, to_seconds(at))
+        for segment in (() if forgotten else clock.timeline(facts, to_seconds(at)))
     )
-    runs = _runs(session, until)
+    runs = () if forgotten else _runs(session, until)
+    samples = samples_of(session, until, at)
     return Insights(
         session=view,
         timeline=segments,
         runs=runs,
-        samples=_samples(session),
+        samples=samples.rows,
+        sample_seconds=samples.grain_seconds,
         events=_events(session, view, segments, runs),
         cost_by_source=view.by_source,
         unpaid_seconds=unpaid_of_session(session.id),
         kept_alive_by=_kept_alive_by(session, view),
         as_of=at,
+        forgotten=forgotten,
     )
 
 
@@ -139,20 +139,6 @@ def _runs(session: Session, until: datetime) -> tuple[RunView, ...]:
 
 def _within(first: datetime, last: datetime, at: datetime) -> datetime:
     return min(max(first, at), last)
-
-
-def _samples(session: Session) -> tuple[SampleView, ...]:
-    rows = Sample.objects.filter(session=session).order_by("at")[:MOST_SAMPLES]
-    return tuple(
-        SampleView(
-            row.at,
-            row.cpu_milli_percent,
-            row.memory_bytes,
-            row.network_rx_bytes,
-            row.network_tx_bytes,
-        )
-        for row in rows
-    )
 
 
 def _events(

@@ -11,6 +11,7 @@ from offload_portal.common.periods import from_seconds, to_seconds
 from sessions import clock
 from sessions.models import ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of, facts_of_new
+from sessions.selectors.keeping import is_forgotten
 from sessions.selectors.notices import Around, Notice, around, notices_of
 from sessions.selectors.versions import version_of
 from usage.selectors import SourceUse, uses_of_sessions
@@ -170,7 +171,9 @@ def described(
     runs: int,
 ) -> SessionView:
     """What the clock makes of the facts at the instant, with what stands beside them."""
-    moment = clock.state_at(facts, to_seconds(at))
+    moment = (
+        _as_written(session) if is_forgotten(session, at) else clock.state_at(facts, to_seconds(at))
+    )
     notices = notices_of(session, facts, around, at)
     person = session.person
     return SessionView(
@@ -202,7 +205,7 @@ def described(
         billed_seconds=moment.billed_seconds,
         compute_seconds=moment.billed_seconds * session.multiplier,
         by_source=uses,
-        container_count=runs,
+        container_count=max(runs, session.container_count),
         images=images,
         prompt=_prompt(moment.prompt),
         keep_alive=_kept(session, moment, at),
@@ -211,6 +214,30 @@ def described(
         version=version_of(session, moment, notices),
         as_of=at,
         failure=session.failure,
+    )
+
+
+def _as_written(session: Session) -> clock.Moment:
+    """What was written down at the end: the stretches that told it are gone, or soon will be."""
+    created_at = to_seconds(session.created_at)
+    ended_at = to_seconds(session.ended_at or session.created_at)
+    ready_at = to_seconds(session.ready_at) if session.ready_at else ended_at
+    reason = clock.EndReason(session.end_reason)
+    failed = reason is clock.EndReason.FAILED
+    return clock.Moment(
+        state=clock.State.FAILED if failed else clock.State.ENDED,
+        end_reason=reason,
+        ended_at=ended_at,
+        idle_since=None,
+        first_active_at=None,
+        last_activity_at=None,
+        seconds_until_idle=None,
+        seconds_until_end=None,
+        elapsed_seconds=ended_at - created_at,
+        active_seconds=session.active_seconds,
+        idle_seconds=ended_at - ready_at - session.active_seconds,
+        billed_seconds=session.billed_seconds,
+        prompt=None,
     )
 
 

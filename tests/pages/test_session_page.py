@@ -164,7 +164,7 @@ def test_a_session_that_never_did_anything_is_a_whole_page(
     text = words(client_of(member).get(page(made)))
 
     assert "No container yet" in text
-    assert "this session's client did not" in text
+    assert "Nothing told what the engine used." in text
 
 
 def test_sessions_of_one_second_and_of_thirty_days_are_whole_pages(
