@@ -2,13 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Literal
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from offload_portal.common.refusals import Refusal, not_found
 from offload_portal.pages import session_words as words
@@ -23,6 +24,7 @@ from usage.enums import EntrySource
 
 MOST_RUNS_SHOWN = 200
 MOST_EVENTS_SHOWN = 100
+ANSWERS: dict[str, Literal["stay", "idle"]] = {"stay": "stay", "idle": "idle"}
 BACK = {"overview": "pages:overview", "activity": "pages:activity"}
 
 
@@ -75,7 +77,8 @@ def _head(frame: Frame, found: Session, seen: Insights) -> dict[str, object]:
         "session": view,
         "url": reverse("pages:session", args=[frame.organization.slug, view.id]),
         "told": told(frame, view.notices),
-        "why": words.why(found, view, seen.kept_alive_by),
+        "why": words.why(found, view, seen.kept_alive_by, seen.ended_by),
+        "prompt_text": words.prompt_text(view, own=view.user_id == frame.membership.person_id),
         "costs": _costs(seen),
         "unpaid_seconds": seen.unpaid_seconds,
         "may_stop": _may_stop(frame, view),
@@ -142,6 +145,26 @@ def session_stop(request: HttpRequest, frame: Frame, id: uuid.UUID) -> HttpRespo
     services.stop(actor=frame.actor, at=frame.at, session=found, membership=frame.membership)
     messages.success(request, _("The session was stopped; it is billed up to this instant."))
     return _back(request, frame, seen.session)
+
+
+@require_POST
+@organization_page("activity")
+def session_answer(request: HttpRequest, frame: Frame, id: uuid.UUID) -> HttpResponse:  # noqa: A002  # the route's name
+    """The developer's answer to the prompt that is due, as their client would give it."""
+    found, seen = _read(request, frame, id)
+    if seen.session.user_id != frame.membership.person_id:
+        raise not_found()
+    answer = ANSWERS.get(request.POST.get("answer", ""))
+    if answer is None:
+        sentence = _("Answer “stay” or “idle”.")
+        raise Refusal("invalid", sentence, 400)
+    try:
+        services.answer_prompt(actor=frame.actor, at=frame.at, session=found, answer=answer)
+    except Refusal as refusal:
+        if refusal.code not in ("no_prompt_due", "session_ended"):
+            raise
+        messages.info(request, refusal.sentence)
+    return redirect("pages:session", slug=frame.organization.slug, id=seen.session.id)
 
 
 def _not_theirs(frame: Frame) -> Refusal:

@@ -41,7 +41,9 @@ KEPT_ALIVE = {
 }
 
 
-def why(session: Session, view: SessionView, kept_alive_by: Sequence[str]) -> str:
+def why(
+    session: Session, view: SessionView, kept_alive_by: Sequence[str], ended_by: str = ""
+) -> str:
     """One sentence: why it is in the state that it is in, and what comes next."""
     if view.state == "starting":
         return _("Waiting for the engine. Without an answer it fails in %(left)s.") % {
@@ -53,7 +55,7 @@ def why(session: Session, view: SessionView, kept_alive_by: Sequence[str]) -> st
         return _("Nothing runs. It ends in %(left)s unless something does.") % {
             "left": duration_text(view.seconds_until_end)
         }
-    return why_ended(session, view)
+    return why_ended(session, view, ended_by)
 
 
 def _active(view: SessionView, kept_alive_by: Sequence[str]) -> str:
@@ -80,7 +82,33 @@ def _keeper(word: str, view: SessionView) -> str:
     return str(KEPT_ALIVE[word])
 
 
-def why_ended(session: Session, view: SessionView) -> str:
+PROMPTS = {
+    "inactivity": gettext_lazy("Nothing was typed for a while."),
+    "session": gettext_lazy("The session has lasted for long."),
+    "daily": gettext_lazy("Much of the day was active time."),
+}
+
+
+def prompt_text(view: SessionView, *, own: bool) -> str:
+    """The question that is due, or what its user is asked; empty where none is (rule 13)."""
+    prompt = view.prompt
+    if prompt is None:
+        return ""
+    left = max(0, int((prompt.answer_by - view.as_of).total_seconds()))
+    sentence = (
+        _("%(why)s Without an answer the session is idle in %(left)s.")
+        if own
+        else _("%(why)s Its user is asked; without an answer the session is idle in %(left)s.")
+    )
+    return sentence % {"why": PROMPTS[prompt.kind], "left": duration_text(left)}
+
+
+def why_ended(session: Session, view: SessionView, ended_by: str = "") -> str:
+    """`ended_by` is the name of who stopped it, where that is somebody else."""
+    if view.end_reason == "stopped_by_owner" and ended_by:
+        return _("%(name)s stopped it, as an owner of the organization.") % {"name": ended_by}
+    if view.end_reason == "engine_lost" and view.failure:
+        return f"{ENDED['engine_lost']} {view.failure}"
     if view.end_reason == "idle":
         return _("It was idle for %(length)s, so it ended by itself.") % {
             "length": duration_text(session.idle_end_seconds)

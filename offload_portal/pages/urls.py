@@ -15,6 +15,7 @@ from offload_portal.pages import (
     people_urls,
     plugin,
     session,
+    stopping,
     styleguide,
 )
 
@@ -51,6 +52,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
         leaving.delete_organization,
         name="delete_organization",
     ),
+    path(
+        "organizations/<slug:slug>/sessions/<uuid:id>/answer/",
+        session.session_answer,
+        name="session_answer",
+    ),
+    path("organizations/<slug:slug>/sessions/stop/", stopping.stop_all, name="stop_all"),
     path("", include(billing_urls)),
     path("", include(people_urls)),
     path("styleguide/", styleguide.styleguide, name="styleguide"),

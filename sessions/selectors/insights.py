@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from offload_portal.common.periods import from_seconds, to_seconds
+from orgs.models import Person
 from sessions import clock
 from sessions.models import ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of
@@ -67,7 +68,10 @@ class SessionEvent:
 
 @dataclass(frozen=True, slots=True)
 class Insights:
-    """`sample_seconds` is what one sample stands for; `forgotten`: only the sums are left."""
+    """`sample_seconds` is what one sample stands for; `forgotten`: only the sums are left.
+
+    `ended_by` is the name of who stopped it, "" where that was its user or nobody.
+    """
 
     session: SessionView
     timeline: tuple[TimelineSegment, ...]
@@ -80,6 +84,7 @@ class Insights:
     kept_alive_by: tuple[str, ...]
     as_of: datetime
     forgotten: bool = False
+    ended_by: str = ""
 
     @property
     def failed_runs(self) -> Sequence[RunView]:
@@ -116,7 +121,16 @@ def insights(session: Session, at: datetime) -> Insights:
         kept_alive_by=_kept_alive_by(session, view),
         as_of=at,
         forgotten=forgotten,
+        ended_by=_ended_by(session),
     )
+
+
+def _ended_by(session: Session) -> str:
+    """The name of who stopped it, where that is not its user and is still known."""
+    if session.stop_actor_id is None or session.stop_actor_id == session.person_id:
+        return ""
+    person = Person.objects.filter(pk=session.stop_actor_id).first()
+    return person.shown_name if person else ""
 
 
 def _runs(session: Session, until: datetime) -> tuple[RunView, ...]:

@@ -170,12 +170,12 @@ def test_one_run_does_so_much_and_the_next_goes_on(
     ended: Session, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampled(ended, at, FIRST_MINUTE)
-    monkeypatch.setattr(forgetting, "MOST_SLICES", 1)
+    monkeypatch.setattr(forgetting, "MOST_SLICES", 2)
     late = at + KEPT + DAY
 
-    assert forgetting.tidy(at=late) == 1
+    assert forgetting.tidy(at=late) == 2
     assert len(left(ended)) == 2
-    for _ in range(10):
+    for _ in range(20):
         forgetting.tidy(at=late)
 
     assert left(ended) == []
