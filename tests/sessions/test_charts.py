@@ -251,8 +251,9 @@ def test_no_line_is_drawn_over_a_time_without_samples(
     made = worlds.start(organization, member, at)
     instants = [at + n * MINUTE for n in (0, 1, 2, 9, 10)]
     samples = [SampleSeen(instant, 1_000, 1024**2) for instant in instants]
-    worlds.report(made, at, 1, samples=samples)
+    for number, sample in enumerate(samples, 1):
+        worlds.report(made, sample.at, number, samples=[sample])
 
-    figure = accepted(charts.resources_chart(_seen(made, at + MINUTE), UTC_ZONE))
+    figure = accepted(charts.resources_chart(_seen(made, at + 11 * MINUTE), UTC_ZONE))
 
     assert [len(trace.x) for trace in figure.data] == [3, 2, 3, 2]
