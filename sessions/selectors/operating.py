@@ -133,7 +133,7 @@ def engines_now(
     rows, newer, older = _page(_matching(wanted), older_than, newer_than, size)
     broken = _unsettled(hosts, at)
     lonely = _without_engine(at)
-    sessions = [row.session for row in (*rows, *broken)]
+    sessions = _sessions_of([*rows, *broken])
     views = {view.id: view for view in views_of([*sessions, *lonely], at)}
     queue, queue_length = _queue(at)
     return EnginesNow(
@@ -148,17 +148,20 @@ def engines_now(
 
 def engine_of(session_id: uuid.UUID, at: datetime) -> EngineRow | None:
     """One engine; None where the session has none or does not exist."""
-    row = _with_sessions().filter(pk=session_id).first()
+    row = _engines().filter(pk=session_id).first()
     if row is None:
         return None
-    return _row(row, {row.session_id: views_of([row.session], at)[0]})
+    return _row(row, {view.id: view for view in views_of(_sessions_of([row]), at)})
 
 
-def _with_sessions() -> QuerySet[Engine]:
-    rows = Engine.objects.select_related(
-        "session", "session__pulse", "session__organization", "session__person"
-    )
-    return rows.prefetch_related("session__stretches")
+def _engines() -> QuerySet[Engine]:
+    return Engine.objects.select_related("organization")
+
+
+def _sessions_of(engines: Sequence[Engine]) -> list[Session]:
+    """Their sessions as views show them, each once."""
+    wanted = {engine.session_id for engine in engines}
+    return list(Session.objects.as_shown().filter(pk__in=wanted).order_by("pk"))
 
 
 def _counts() -> dict[tuple[str, str], int]:
@@ -199,7 +202,7 @@ def _host(
 
 
 def _matching(wanted: EngineFilter) -> QuerySet[Engine]:
-    rows = _with_sessions()
+    rows = _engines()
     if wanted.state == FAILED:
         rows = rows.exclude(failure="")
     elif wanted.state in EngineState.values:
@@ -228,7 +231,7 @@ def _page(
 def _row(row: Engine, views: Mapping[uuid.UUID, SessionView]) -> EngineRow:
     return EngineRow(
         session=views[row.session_id],
-        organization=row.session.organization.name,
+        organization=row.organization.name,
         provider=row.provider,
         state=EngineState(row.state),
         host=row.host_name,
@@ -270,7 +273,7 @@ def _unsettled(hosts: Iterable[HostRow], at: datetime) -> list[Engine]:
     silent = [host.name for host in hosts if not host.lives]
     over = Q(session__ended_at__lt=before) | Q(session__stop_at__lt=before)
     untaken = Q(state=EngineState.WANTED, host_name="", asked_at__lt=before)
-    rows = _with_sessions().exclude(state=EngineState.REMOVED)
+    rows = _engines().exclude(state=EngineState.REMOVED)
     return list(
         rows.filter(over | untaken | Q(host_name__in=silent)).order_by("pk")[:MOST_TROUBLES]
     )
@@ -279,9 +282,9 @@ def _unsettled(hosts: Iterable[HostRow], at: datetime) -> list[Engine]:
 def _without_engine(at: datetime) -> list[Session]:
     """Sessions that go on though what the portal brought them is gone."""
     gone = Q(engine=None) | Q(engine__state__in=(EngineState.REMOVED, EngineState.LOST))
-    rows = Session.objects.with_facts().filter(ended_at=None, created_at__lt=at - SETTLES_IN)
+    rows = Session.objects.as_shown().filter(ended_at=None, created_at__lt=at - SETTLES_IN)
     rows = rows.exclude(provider="external").filter(gone)
-    return list(rows.select_related("organization", "person").order_by("pk")[:MOST_TROUBLES])
+    return list(rows.order_by("pk")[:MOST_TROUBLES])
 
 
 def _troubles(
@@ -296,7 +299,7 @@ def _troubles(
     for row in broken:
         view, host = views[row.session_id], row.host_name
         kind, since = _why_unsettled(row, view, said, at)
-        found.append(Trouble(kind, view, row.session.organization.name, host, since))
+        found.append(Trouble(kind, view, row.organization.name, host, since))
     for session in lonely:
         view = views[session.pk]
         if view.is_running:
