@@ -81,7 +81,7 @@ def organization(request: HttpRequest, frame: OperatorFrame, id: uuid.UUID) -> H
 
 
 def _running(row: Organization, frame: OperatorFrame) -> list[SessionView]:
-    rows = Session.objects.for_organization(row).running().with_facts()
+    rows = Session.objects.for_organization(row).running().with_facts().with_notices()
     chosen = rows.select_related("organization", "person").order_by("-created_at", "-id")
     return list(views_of(list(chosen[:MOST_SESSIONS]), frame.at))
 

@@ -126,6 +126,7 @@ def test_a_stuck_session_is_ended_once(organization, member, operator, at, clock
     worlds.report(session, at, 1)
     clock.shift(60)
     client = client_of(operator)
+    assert member.name in body(client.get(place_of(organization)))
     asked = {"act": "session", "session": str(session.pk), "reason": WHY}
     assert client.post(place_of(organization), asked).status_code == 302
     session.refresh_from_db()
