@@ -3,6 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from orgs.admin import show_own_records_only
+
+show_own_records_only()
+
 urlpatterns = [
     # First: each pattern that is tried in vain costs a report some microseconds.
     path("api/v1/", include("offload_portal.pages.api.urls")),

@@ -40,6 +40,19 @@ admin.site.site_header = admin.site.site_title = _("Offload Portal, operators")
 admin.site.index_title = _("What there is")
 
 
+OWN_APPS = frozenset({"orgs", "usage", "offload_sessions"})
+
+
+def show_own_records_only() -> None:
+    """Take away what other packages register: sign-ins, tokens and second factors to be edited.
+
+    Called by the URL map, once every package has registered.
+    """
+    for model in list(admin.site._registry):
+        if model._meta.app_label not in OWN_APPS:
+            admin.site.unregister(model)
+
+
 class LookOnly(admin.ModelAdmin[Any]):
     """Lists and pages without buttons that change."""
 

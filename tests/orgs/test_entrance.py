@@ -259,5 +259,9 @@ def test_operators_sign_in_where_everyone_does(owner, client_of):
     for path in ("", "orgs/person/", "orgs/organization/", "orgs/membership/", "orgs/auditentry/"):
         assert client.get(f"/operators/{path}").status_code == 200
     assert client.get("/operators/orgs/organization/add/").status_code == 403
+    index = client.get("/operators/").content.decode()
+    for others in ("mfa/authenticator", "account/emailaddress", "usersessions", "oidc"):
+        assert others not in index, "sign-ins are changed through services alone"
+    assert client.get("/operators/mfa/authenticator/").status_code == 404
     changed = client.post(f"/operators/orgs/person/{owner.pk}/change/", {"is_active": ""})
     assert changed.status_code == 403, "nothing is edited past the services"
