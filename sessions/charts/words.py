@@ -73,7 +73,9 @@ def time_axis(axis: Axis, start: datetime, end: datetime, **own: Any) -> Mapping
     return {
         "type": "date",
         "range": axis.range(start, end),
-        "nticks": 7,
+        # Level and few: turned labels would be cut off on a narrow screen.
+        "nticks": 5,
+        "tickangle": 0,
         "tickformat": form,
         **own,
     }

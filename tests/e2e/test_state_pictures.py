@@ -191,6 +191,7 @@ def test_an_owner_sees_each_state(world: World, live_server, client_of: SignIn) 
     pages = {f"state-{key}": world.page(key) for key in world.sessions}
     pages["state-overview"] = at_organization("overview", world.acme)
     pages["state-activity"] = at_organization("activity", world.acme)
+    pages["stop-all"] = at_organization("stop_all", world.acme)
     take(live_server.url, client_of(world.owner), pages)
 
 
@@ -216,6 +217,16 @@ def test_a_member_sees_their_own(world: World, live_server, client_of: SignIn) -
         "device-code": "/identity/o/device",
     }
     take(live_server.url, client_of(made.person), pages)
+
+
+def test_who_has_several_accounts_sees_where_they_may_start(
+    world: World, live_server, client_of: SignIn, settings: Any
+) -> None:
+    settings.ENGINE_PROVIDER = "local"
+    many = factories.colleague(world.acme, at=world.begun)
+    factories.organization(many, at=world.begun, name=LONG)
+    pages = {"get-started-several": at_organization("get_started", world.acme)}
+    take(live_server.url, client_of(many), pages)
 
 
 def test_what_is_told_before_anything_is_stopped(
