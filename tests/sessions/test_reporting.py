@@ -25,7 +25,7 @@ IMAGES = ("acme/api:1", "acme/web:1", "hello-world")
 
 def seen_whole(session, at):
     """The view as lists read it: set by set."""
-    rows = Session.objects.with_facts().select_related("organization", "person")
+    rows = Session.objects.as_shown()
     return views_of([rows.get(pk=session.pk)], at)[0]
 
 
