@@ -119,8 +119,9 @@ def script(there: World) -> str:
                         "offload_sessions_session AS session", 1)  # fmt: skip
     texts = iter(
         (
-            "CAST(:sequence AS bigint) + 1", "now()", "now()", "1", "0", key("session"), ":sequence", ":activity",
-            ":call", key("session"), ":version", ":organization", ":mark", ":lock",
+            "CAST(:sequence AS bigint) + 1", "now()", "now()", "1", "0", key("session"),
+            ":sequence", ":activity", ":call", key("session"), ":version",
+            ":organization", ":mark", ":lock",
         )
     )  # fmt: skip
     write = re.sub("%s", lambda _found: next(texts), reporting.statement("postgresql"))
