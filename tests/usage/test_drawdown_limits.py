@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import permutations
+
 import pytest
 
 from tests.usage.drawdown_cases import (
