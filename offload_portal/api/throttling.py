@@ -8,6 +8,7 @@ so it counts in the process. Where the cache is away everybody passes.
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,11 +29,16 @@ from offload_portal.common.refusals import Refusal
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 60
-# Counts, and forgets the count once its window is over.
+# Counts each, and forgets a count once its window is over. One that is over its limit ends it: who
+# is refused for a token takes nothing from the organization.
 COUNT = """
-local used = redis.call("INCR", KEYS[1])
-if used == 1 then redis.call("EXPIRE", KEYS[1], ARGV[1]) end
-return used
+local counts = {}
+for place, key in ipairs(KEYS) do
+    counts[place] = redis.call("INCR", key)
+    if counts[place] == 1 then redis.call("EXPIRE", key, ARGV[1]) end
+    if counts[place] > tonumber(ARGV[place + 1]) then break end
+end
+return counts
 """
 # An organization's people and tokens together; one token must not starve the others.
 ORGANIZATION_FACTOR = 50
@@ -53,12 +59,26 @@ class Count:
         return max(0, self.limit - self.used)
 
 
-def _used(key: str) -> int:
-    """How often the key was counted, this time included."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many requests of whom a window takes."""
+
+    policy: str
+    name: str
+    most: int
+
+
+def _used(keys: Sequence[str], most: Sequence[int]) -> list[int]:
+    """How often each was counted, this time included, up to one that is over its limit."""
     if settings.REDIS_URL:
-        return int(_counter(settings.REDIS_URL)(keys=[key], args=[2 * WINDOW_SECONDS]))
-    _in_process.add(key, 0, 2 * WINDOW_SECONDS)
-    return _in_process.incr(key)
+        return list(_counter(settings.REDIS_URL)(keys=keys, args=[2 * WINDOW_SECONDS, *most]))
+    counts: list[int] = []
+    for key, limit in zip(keys, most, strict=True):
+        _in_process.add(key, 0, 2 * WINDOW_SECONDS)
+        counts.append(_in_process.incr(key))
+        if counts[-1] > limit:
+            break
+    return counts
 
 
 @cache
@@ -70,25 +90,25 @@ def _counter(address: str) -> Any:
     return client.register_script(COUNT)
 
 
-def _count(policy: str, name: str, limit: int) -> Count | None:
-    """Count one request; None where the cache is away."""
+def _count(request: Request, *limits: Limit) -> None:
+    """Count one request, in one trip; where the cache is away everybody passes."""
     now = int(time.time())
     window, passed = divmod(now, WINDOW_SECONDS)
+    keys = [f"portal:rate:{limit.policy}:{limit.name}:{window}" for limit in limits]
     try:
-        used = _used(f"portal:rate:{policy}:{name}:{window}")
+        used = _used(keys, [limit.most for limit in limits])
     except Exception as error:
         logger.warning("The cache is away, so nobody is limited: %s", error)
-        return None
-    return Count(policy, limit, used, WINDOW_SECONDS - passed)
-
-
-def _check(request: Request, count: Count | None) -> None:
-    if count is None:
         return
-    counts: list[Count] = getattr(request._request, "rate_counts", [])
-    request._request.rate_counts = [*counts, count]  # type: ignore[attr-defined]  # ours alone
-    if count.used > count.limit:
-        raise _too_many(count)
+    left = WINDOW_SECONDS - passed
+    found = [
+        Count(limit.policy, limit.most, number, left)
+        for limit, number in zip(limits, used, strict=False)
+    ]
+    before: list[Count] = getattr(request._request, "rate_counts", [])
+    request._request.rate_counts = [*before, *found]  # type: ignore[attr-defined]  # ours alone
+    if found[-1].used > found[-1].limit:
+        raise _too_many(found[-1])
 
 
 def _too_many(count: Count) -> Refusal:
@@ -101,21 +121,47 @@ def _too_many(count: Count) -> Refusal:
 
 
 class TokenThrottle(BaseThrottle):
-    """Counts requests of a token; without one, of an address."""
+    """Counts requests of a token; without one, of an address.
+
+    A view with `counts_late` counts token and organization in one trip, once it knows which.
+    """
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        limit = settings.API_REQUESTS_PER_MINUTE
-        if request.auth is not None:
-            _check(request, _count("token", caller_of(request).token, limit))
+        if request.auth is None:
+            limit = settings.API_REQUESTS_PER_MINUTE
+            _count(request, Limit("address", self.get_ident(request), limit))
+        elif view.counts_late:
+            request._request.rate_is_late = True  # type: ignore[attr-defined]  # ours alone
         else:
-            _check(request, _count("address", self.get_ident(request), limit))
+            _count(request, _of_token(request))
         return True
+
+
+def _of_token(request: Request) -> Limit:
+    return Limit("token", caller_of(request).token, settings.API_REQUESTS_PER_MINUTE)
+
+
+def _is_late(request: Request) -> bool:
+    late: bool = request._request.__dict__.pop("rate_is_late", False)
+    return late
 
 
 def count_organization(request: Request, organization_id: uuid.UUID) -> None:
     """Count a request of somebody who belongs to the organization; a stranger never counts."""
-    limit = settings.API_REQUESTS_PER_MINUTE * ORGANIZATION_FACTOR
-    _check(request, _count("organization", str(organization_id), limit))
+    most = settings.API_REQUESTS_PER_MINUTE * ORGANIZATION_FACTOR
+    limit = Limit("organization", str(organization_id), most)
+    limits = [_of_token(request), limit] if _is_late(request) else [limit]
+    _count(request, *limits)
+
+
+def settle(request: Request) -> Refusal | None:
+    """Count what was refused before its organization was known; 429 where it is one too many."""
+    try:
+        if _is_late(request):
+            _count(request, _of_token(request))
+    except Refusal as refusal:
+        return refusal
+    return None
 
 
 def show(request: Any, response: HttpResponseBase) -> None:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, ListField
@@ -17,7 +18,8 @@ from rest_framework.views import APIView
 from offload_portal.api import etags, throttling
 from offload_portal.api.callers import Caller, caller_of, insufficient_scope, not_a_person
 from offload_portal.api.pagination import PAGE_SIZE
-from offload_portal.api.problems import invalid
+from offload_portal.api.problems import answer, invalid
+from offload_portal.api.renderers import JSONRenderer
 from offload_portal.api.serializers import Shape
 from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
@@ -48,7 +50,8 @@ class PortalView(APIView):
 
     `scopes` maps a method to the scopes of which one is needed, none where it is missing;
     `organization_tokens` lists the methods that an organization's token may use; `queries` maps a
-    method to the shape of its query; `refusals` names statuses beside the usual ones.
+    method to the shape of its query; `refusals` names statuses beside the usual ones; `counts_late`
+    is for routes that always count an organization before they do anything (`throttling`).
     """
 
     permission_classes = [IsAuthenticated, HasScope]
@@ -58,8 +61,21 @@ class PortalView(APIView):
     organization_tokens: tuple[str, ...] = ()
     queries: Mapping[str, type[Shape]] = {}
     refusals: Mapping[str, tuple[int, ...]] = {}
+    counts_late = False
     at: datetime
     query: dict[str, Any]
+
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = False,
+    ) -> tuple[BaseRenderer, str]:
+        """What nearly all ask for needs no search."""
+        if self.renderer_classes == [JSONRenderer]:
+            accept = request._request.META.get("HTTP_ACCEPT", "*/*")
+            if accept in ("*/*", "application/json") and not self.format_kwarg:
+                return JSONRenderer(), JSONRenderer.media_type
+        return super().perform_content_negotiation(request, force)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.at = cut_to_second(timezone.now())
@@ -135,6 +151,9 @@ class PortalView(APIView):
     def finalize_response(  # type: ignore[override]  # plain answers of Django pass, too
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
+        too_many = throttling.settle(request)
+        if too_many is not None:
+            response = answer(too_many)
         final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
         throttling.show(request._request, final)
         final.headers.setdefault("Cache-Control", "private, no-cache")

@@ -1,10 +1,17 @@
-"""What every request passes through."""
+"""What requests pass through: every one, or those of pages."""
 
+import re
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.translation import gettext as _
 
+API = "/api/"
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -38,8 +45,34 @@ def security_headers(get_response: Handler) -> Handler:
     return middleware
 
 
-def _impossible(text: str) -> bool:
-    return "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text)
+_IMPOSSIBLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class PagesOnly:
+    """The API's requests carry a token, no cookie and no form: they pass by (targets P1)."""
+
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(API):
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc]  # of the middleware beside it
+
+
+class PageSessions(PagesOnly, SessionMiddleware):
+    pass
+
+
+class PageForms(PagesOnly, CsrfViewMiddleware):
+    pass
+
+
+class PagePeople(PagesOnly, AuthenticationMiddleware):
+    pass
+
+
+class PageMessages(PagesOnly, MessageMiddleware):
+    pass
 
 
 def refuse_impossible_text(get_response: Handler) -> Handler:
@@ -55,7 +88,7 @@ def refuse_impossible_text(get_response: Handler) -> Handler:
             "multipart/form-data",
         ):
             texts += [part for pair in request.POST.lists() for part in [pair[0], *pair[1]]]
-        if any(map(_impossible, texts)):
+        if any(map(_IMPOSSIBLE.search, texts)):
             return _refusal(request)
         return get_response(request)
 
@@ -64,7 +97,7 @@ def refuse_impossible_text(get_response: Handler) -> Handler:
 
 def _refusal(request: HttpRequest) -> HttpResponse:
     sentence = _("The request has a character that can't be stored (a NUL or half of a pair).")
-    if request.path.startswith("/api/"):
+    if request.path.startswith(API):
         from offload_portal.common.refusals import problem_bytes
 
         body = problem_bytes(400, "impossible_character", sentence)

@@ -10,12 +10,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import NotSupportedError, OperationalError, ProgrammingError, connection
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 
@@ -45,13 +51,13 @@ class Columns(Generic[M]):
         if values[self._key] is None:
             return None
         row = list(values)
-        for place, expression, converters in self._converters(connection.vendor):
+        for place, expression, converters in self._converters:
             for convert in converters:
                 row[place] = convert(row[place], expression, connection)
-        return self.model.from_db(connection.alias, self.names, row)
+        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, row)
 
-    @cache  # noqa: B019 - a handful of these, all of which live as long as the process
-    def _converters(self, vendor: str) -> list[tuple[int, Any, list[Converter]]]:
+    @cached_property
+    def _converters(self) -> list[tuple[int, Any, list[Converter]]]:
         found = []
         for place, field in enumerate(self.fields):
             column = field.get_col("")
@@ -62,14 +68,22 @@ class Columns(Generic[M]):
         return found
 
 
+@cache
+def vendor() -> str:
+    """Which database it is, asked once: each look through Django's proxy costs microseconds."""
+    return connection.vendor
+
+
 def key_value(key: uuid.UUID) -> Any:
     """An identifier as a parameter."""
-    return key if connection.features.has_native_uuid_field else key.hex
+    return key if vendor() == "postgresql" else key.hex
 
 
 def instant_value(at: datetime | None) -> Any:
     """An instant as a parameter."""
-    return None if at is None else connection.ops.adapt_datetimefield_value(at)
+    if at is None or vendor() == "postgresql":
+        return at
+    return connection.ops.adapt_datetimefield_value(at)
 
 
 def one_row(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
@@ -84,7 +98,7 @@ def run(cursor: Any, statement: str, parameters: Sequence[Any]) -> None:
 
     Planning a statement over eleven tables costs the database more than running it.
     """
-    if connection.vendor != "postgresql" or not settings.DATABASE_PREPARE:
+    if vendor() != "postgresql" or not settings.DATABASE_PREPARE:
         cursor.execute(statement, parameters)
         return
     prepared = _prepared(statement)
@@ -127,7 +141,6 @@ def _known() -> set[str]:
 
 
 def _prepare(prepared: _Prepared) -> None:
-    connection.ensure_connection()
     known = _known()
     if prepared.name not in known:
         # Not through Django's cursor: it belongs to making the connection, not to the request.

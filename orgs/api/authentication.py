@@ -58,7 +58,7 @@ def _bearer(request: Request) -> str | None:
 def _by_own_token(value: str) -> tuple[Any, Caller]:
     if not tokens.is_well_formed(value):
         raise AuthenticationFailed
-    token = token_by_digest(tokens.digest(value))
+    token = token_by_digest(tokens.digest(value), tokens.kind_of(value))
     at = cut_to_second(timezone.now())
     if token is None or not token.is_good(at):
         raise AuthenticationFailed

@@ -5,6 +5,7 @@ from datetime import datetime
 from allauth.idp.oidc.models import Token as AccessToken
 
 from offload_portal.common.rows import Columns, instant_value, one_row
+from orgs.enums import TokenKind
 from orgs.models import Organization, Person, Token
 
 _PERSON = Columns(Person, "person")
@@ -12,11 +13,15 @@ _TOKEN = Columns(Token, "token")
 _ORGANIZATION = Columns(Organization, "organization")
 _ACCESS = Columns(AccessToken, "token")
 
-_BY_DIGEST = (
-    f"SELECT {_TOKEN.sql}, {_PERSON.sql}, {_ORGANIZATION.sql} "  # noqa: S608 - names of columns
+_OF_PERSON = (
+    f"SELECT {_TOKEN.sql}, {_PERSON.sql} FROM {Token._meta.db_table} AS token "  # noqa: S608
+    f"JOIN {Person._meta.db_table} AS person ON person.id = token.person_id "
+    "WHERE token.digest = %s"
+)
+_OF_ORGANIZATION = (
+    f"SELECT {_TOKEN.sql}, {_ORGANIZATION.sql} "  # noqa: S608 - names of columns
     f"FROM {Token._meta.db_table} AS token "
-    f"LEFT JOIN {Person._meta.db_table} AS person ON person.id = token.person_id "
-    f"LEFT JOIN {Organization._meta.db_table} AS organization "
+    f"JOIN {Organization._meta.db_table} AS organization "
     "ON organization.id = token.organization_id "
     "WHERE token.digest = %s"
 )
@@ -29,16 +34,20 @@ _BY_HASH = (
 )
 
 
-def token_by_digest(digest: str) -> Token | None:
-    """A token of ours with its person or organization, good or not."""
-    row = one_row(_BY_DIGEST, [digest])
+def token_by_digest(digest: str, kind: TokenKind) -> Token | None:
+    """A token of ours with its person or organization, good or not. Its beginning tells the kind.
+
+    None where it is of another kind than it says.
+    """
+    personal = kind == TokenKind.PERSONAL
+    row = one_row(_OF_PERSON if personal else _OF_ORGANIZATION, [digest])
     token = _TOKEN.made(row[: len(_TOKEN)]) if row else None
-    if row is None or token is None:
+    if row is None or token is None or token.kind != kind:
         return None
-    person_at = len(_TOKEN)
-    organization_at = person_at + len(_PERSON)
-    token.person = _PERSON.made(row[person_at:organization_at])
-    token.organization = _ORGANIZATION.made(row[organization_at:])
+    if personal:
+        token.person = _PERSON.made(row[len(_TOKEN) :])
+    else:
+        token.organization = _ORGANIZATION.made(row[len(_TOKEN) :])
     return token
 
 

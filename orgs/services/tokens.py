@@ -58,6 +58,11 @@ def is_ours(value: str) -> bool:
     return value.startswith(tuple(PREFIXES.values()))
 
 
+def kind_of(value: str) -> TokenKind:
+    """What its beginning says, of a well-formed one."""
+    return next(kind for kind, prefix in PREFIXES.items() if value.startswith(prefix))
+
+
 def is_well_formed(value: str) -> bool:
     """Whether its check matches; a typo fails here, before any look-up."""
     if len(value) != PREFIX_LENGTH + RANDOM_LENGTH + CHECK_LENGTH or not value.isascii():

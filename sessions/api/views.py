@@ -177,6 +177,7 @@ def tag_of(view: SessionView) -> str:
 
 class SessionDetailView(SessionsAccess):
     tag = "sessions"
+    counts_late = True
     operation_ids = {"GET": "get_session"}
     scopes = {"GET": SEE}
     queries = {"GET": WaitQuery}
@@ -228,6 +229,7 @@ class SessionPostView(SessionsAccess):
 
 
 class ActivityView(SessionPostView):
+    counts_late = True
     operation_ids = {"POST": "report_activity"}
 
     @extend_schema(

@@ -8,6 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from django.db.models import UUIDField, Value
 
@@ -26,18 +27,24 @@ def _seconds(at: datetime | None) -> int | None:
 
 def terms_of(session: Session) -> clock.Terms:
     """The terms with which it started and which it keeps (rule 14)."""
-    return clock.Terms(
-        idle_timeout=session.idle_timeout_seconds,
-        multiplier=session.multiplier,
-        start_timeout=session.start_timeout_seconds,
-        idle_end=session.idle_end_seconds,
-        inactivity_prompt=session.inactivity_prompt_seconds,
-        session_prompt=session.prompt_seconds,
-        daily_limit=session.daily_limit_seconds,
-        daily_prompt=session.daily_prompt_seconds,
-        prompt_answer=session.prompt_answer_seconds,
-        longest=session.longest_seconds,
+    return _terms(
+        session.idle_timeout_seconds,
+        session.multiplier,
+        session.start_timeout_seconds,
+        session.idle_end_seconds,
+        session.inactivity_prompt_seconds,
+        session.prompt_seconds,
+        session.daily_limit_seconds,
+        session.daily_prompt_seconds,
+        session.prompt_answer_seconds,
+        session.longest_seconds,
     )
+
+
+@lru_cache(maxsize=1_024)
+def _terms(*terms: int) -> clock.Terms:
+    """Most sessions have the same ones, and each making of them is checked."""
+    return clock.Terms(*terms)
 
 
 def facts_of(session: Session, ends: Iterable[clock.EndFact] = ()) -> clock.Facts:

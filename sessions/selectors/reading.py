@@ -16,6 +16,7 @@ from django.db import connection
 
 from offload_portal.common.periods import from_seconds, to_seconds
 from offload_portal.common.rows import Columns, key_value, one_row
+from offload_portal.common.rows import vendor as database
 from orgs.enums import LicenseState
 from orgs.models import AccessLoss, License, Membership, Organization, Person, Policy, PolicyMark
 from sessions import clock
@@ -73,7 +74,7 @@ class Reading:
 
 def read_session(session_id: uuid.UUID, person_id: uuid.UUID) -> Reading | None:
     """The session and what the person is in its organization; None where there is none."""
-    row = one_row(_statement(connection.vendor), [key_value(person_id), key_value(session_id)])
+    row = one_row(_statement(database()), [key_value(person_id), key_value(session_id)])
     if row is None:
         return None
     parts = iter(row)

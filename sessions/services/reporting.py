@@ -16,7 +16,7 @@ from offload_portal.common.actors import Actor
 from offload_portal.common.locks import number_of
 from offload_portal.common.periods import from_seconds, to_seconds
 from offload_portal.common.refusals import not_found
-from offload_portal.common.rows import instant_value, key_value, run
+from offload_portal.common.rows import instant_value, key_value, run, vendor
 from sessions import clock
 from sessions.models import Pulse, Session
 from sessions.selectors.reading import ImageSeen, Reading, read_session
@@ -122,19 +122,19 @@ STANDS = {
 
 
 @cache
-def statement(vendor: str) -> str:
-    same = _SAME[vendor]
+def statement(kind: str) -> str:
+    same = _SAME[kind]
     return (
         f"UPDATE {_PULSE} SET sequence = %s, last_activity_at = %s, last_call_at = %s, "  # noqa: S608
         "running_containers = %s, active_builds = %s "
         f"WHERE session_id = %s AND sequence = %s AND last_activity_at {same} %s "
-        f"AND last_call_at {same} %s AND {STANDS[vendor]}"
+        f"AND last_call_at {same} %s AND {STANDS[kind]}"
     )
 
 
 def _grow(reading: Reading, reaction: clock.Reaction, report: ActivityReport) -> bool:
     """Let the open stretch grow in one statement, if everything is as the reading saw it."""
-    stretch, vendor = reaction.facts.open, connection.vendor
+    stretch, kind = reaction.facts.open, vendor()
     pulse, session = reading.session.pulse, key_value(reading.session.id)
     last = None if stretch is None else from_seconds(stretch.last_activity_at)
     call = None if stretch is None else from_seconds(stretch.last_call_at)
@@ -143,13 +143,13 @@ def _grow(reading: Reading, reaction: clock.Reaction, report: ActivityReport) ->
     seen = [session, pulse.sequence]
     seen += [instant_value(pulse.last_activity_at), instant_value(pulse.last_call_at)]
     with connection.cursor() as cursor:
-        run(cursor, statement(vendor), [*written, *seen, *_standing(reading, vendor)])
+        run(cursor, statement(kind), [*written, *seen, *_standing(reading, kind)])
         return bool(cursor.rowcount == 1)
 
 
-def _standing(reading: Reading, vendor: str) -> list[Any]:
+def _standing(reading: Reading, kind: str) -> list[Any]:
     """What the guard compares: version and watermark, on PostgreSQL under the lock."""
     session = reading.session
     values = [key_value(session.id), session.version, key_value(session.organization_id)]
     values.append(instant_value(reading.metered_until))
-    return [*values, number_of(session.organization_id)] if vendor == "postgresql" else values
+    return [*values, number_of(session.organization_id)] if kind == "postgresql" else values

@@ -51,6 +51,38 @@ def test_an_organization_has_a_limit_of_its_own(
     assert refused.json()["scope"] == "organization"
 
 
+def test_who_is_refused_for_a_token_takes_nothing_from_the_organization(
+    api, member, organization, settings, clock
+):
+    caller = api(member)
+    started = caller.post("sessions", {"organization": organization.slug}).json()["id"]
+    settings.API_REQUESTS_PER_MINUTE = 3
+    path = f"sessions/{started}/activity"
+    first = caller.post(path, {"sequence": 1, "api_calls": 1})
+    assert first.headers["RateLimit"] == '"token";r=1;t=60, "organization";r=148;t=60'
+    assert caller.post(path, {"sequence": "no"}).status_code == 400
+    for _turn in range(2):
+        refused = caller.post(path, {"sequence": 2, "api_calls": 1})
+        assert (refused.status_code, refused.json()["scope"]) == (429, "token")
+        assert refused.headers["RateLimit"] == '"token";r=0;t=60'
+    other = api(member).get(f"sessions/{started}")
+    assert other.headers["RateLimit"] == '"token";r=2;t=60, "organization";r=146;t=60'
+
+
+def test_a_session_that_is_not_theirs_counts_for_the_token_alone(
+    api, member, stranger, organization, settings, clock
+):
+    started = api(member).post("sessions", {"organization": organization.slug}).json()["id"]
+    settings.API_REQUESTS_PER_MINUTE = 2
+    caller = api(stranger)
+    for path in (f"sessions/{started}", f"sessions/{started}/activity"):
+        body = None if path.endswith(started) else {"sequence": 1}
+        seen = caller.call("GET" if body is None else "POST", path, body)
+        assert seen.status_code == 404
+        assert "organization" not in seen.headers["RateLimit"]
+    assert caller.get(f"sessions/{started}").status_code == 429
+
+
 def test_with_the_cache_away_everybody_passes(api, member, settings, caplog, clock):
     settings.API_REQUESTS_PER_MINUTE = 1
     caller = api(member)

@@ -105,7 +105,7 @@ def script(there: World) -> str:
     def key(kind: str) -> str:
         return f"CAST('{prefix(kind)}' || lpad(to_hex(CAST(:n AS integer)), 12, '0') AS uuid)"
 
-    by_token = tokens._BY_DIGEST.replace("token.digest = %s", f"token.id = {key('token')}")
+    by_token = tokens._OF_PERSON.replace("token.digest = %s", f"token.id = {key('token')}")
     read = reading._statement(connection.vendor) % (key("person"), key("session"))
     # What the guard compares with comes out of the same statement.
     seen = (
@@ -118,12 +118,12 @@ def script(there: World) -> str:
     read = read.replace(" FROM offload_sessions_session AS session", f", {seen} FROM "
                         "offload_sessions_session AS session", 1)  # fmt: skip
     texts = iter(
-        (
-            "CAST(:sequence AS bigint) + 1", "now()", "now()", "1", "0", key("session"),
-            ":sequence", ":activity", ":call", key("session"), ":version",
-            ":organization", ":mark", ":lock",
-        )
-    )  # fmt: skip
+        [
+            *("CAST(:sequence AS bigint) + 1", "now()", "now()", "1", "0"),
+            *(key("session"), ":sequence", ":activity", ":call"),
+            *(key("session"), ":version", ":organization", ":mark", ":lock"),
+        ]
+    )
     write = re.sub("%s", lambda _found: next(texts), reporting.statement("postgresql"))
     return f"\\set n random(0, :sessions)\n{by_token};\n{read} \\gset\n{write};\n"
 

@@ -7,6 +7,8 @@ from offload_portal.pages.api import accounts, billing, documents, members
 
 app_name = "api"
 urlpatterns = [
+    # First, since reports come all the time and each pattern before them is tried in vain.
+    path("", include("sessions.api.urls")),
     path("schema", documents.SchemaView.as_view(), name="schema"),
     path("docs", documents.docs, name="docs"),
     path("accounts", accounts.AccountsView.as_view()),
@@ -25,7 +27,6 @@ urlpatterns = [
     path("organizations/<slug:slug>/members/<uuid:person_id>", members.MemberView.as_view()),
     path("", include("orgs.api.urls")),
     path("", include("usage.api.urls")),
-    path("", include("sessions.api.urls")),
     # The same body for a path that no route knows as for what is foreign.
     re_path(r"", not_found_view),
 ]
