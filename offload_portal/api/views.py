@@ -50,8 +50,7 @@ class PortalView(APIView):
 
     `scopes` maps a method to the scopes of which one is needed, none where it is missing;
     `organization_tokens` lists the methods that an organization's token may use; `queries` maps a
-    method to the shape of its query; `refusals` names statuses beside the usual ones; `counts_late`
-    is for routes that always count an organization before they do anything (`throttling`).
+    method to the shape of its query; `refusals` names statuses beside the usual ones.
     """
 
     permission_classes = [IsAuthenticated, HasScope]
@@ -61,6 +60,7 @@ class PortalView(APIView):
     organization_tokens: tuple[str, ...] = ()
     queries: Mapping[str, type[Shape]] = {}
     refusals: Mapping[str, tuple[int, ...]] = {}
+    # For routes that always count an organization before they do anything (`throttling`).
     counts_late = False
     at: datetime
     query: dict[str, Any]
