@@ -12,11 +12,11 @@ LOCKED := --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-
 run: $(VENV)/.run-stamp
 	@exec $(PY) manage.py run
 
-# Everything that needs no Debian package: on SQLite, then on PostgreSQL with Redis.
+# Needs no Debian package: everything on SQLite, then all but API and pages on PostgreSQL with Redis.
 test: $(VENV)/.dev-stamp lint
 	$(PY) -m tests.run
 
-# What needs Debian packages as well: a browser, Docker.
+# API and pages on PostgreSQL, and what needs Debian packages: a browser, Docker.
 test-all: $(VENV)/.dev-stamp
 	$(PY) -m tests.run --all
 

@@ -1,6 +1,7 @@
 """`make test`: the whole suite on SQLite, then on PostgreSQL with a real broker and cache.
 
-`--all` runs what needs a browser or Docker instead, `--screenshots` only the pictures. Arguments
+The doors (API, pages, waiting clients) meet PostgreSQL with `--all`, so that `make test` is short.
+`--all` runs what needs a browser or Docker as well, `--screenshots` only the pictures. Arguments
 after `--` go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
 """
 
@@ -20,8 +21,11 @@ from tests import servers
 BUILD = Path(__file__).resolve().parent.parent / "build"
 EVERYWHERE = "not browser and not docker and not benchmark"
 ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
+ON_SERVERS = f"{EVERYWHERE} and not once"
+DOORS = ("tests/api", "tests/pages", "tests/orgs/test_pages.py", "tests/e2e")
 # A marker and the program that its tests need.
 NEEDS_PACKAGES = (("browser", "chromium"), ("docker", "dockerd"))
+ON_TWO = ("-n", "2", "-m", ON_SERVERS, "--only-database")
 # Where Debian keeps daemons, which is not on everybody's PATH.
 PROGRAMS = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 CHOSEN = ("overview", "activity", "session", "billing", "access", "limits")
@@ -90,7 +94,10 @@ def everywhere(extra: list[str]) -> Iterator[Outcome]:
             yield _left_out(f"the tests on PostgreSQL with Redis, since there is {error}")
             return
         yield pytest(
-            "postgresql", surroundings, "-n", "2", "-m", EVERYWHERE, "--only-database", *extra
+            "postgresql",
+            surroundings,
+            *ON_TWO,
+            *(extra or [f"--ignore={door}" for door in DOORS]),
         )
 
 
@@ -100,6 +107,7 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
         found = shutil.which("docker")
         without = "the plugin's tests with docker, since there is no docker client"
         yield pytest("plugin-docker", {}, "-m", "docker", PLUGIN) if found else _left_out(without)
+        yield _doors_on_servers()
     for kind, program in NEEDS_PACKAGES:
         if not shutil.which(program, path=PROGRAMS):
             yield _left_out(f"the {kind} tests, since {program} is not installed")
@@ -111,6 +119,15 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
                 yield _left_out(f"the {kind} tests, since there is {error}")
                 continue
             yield pytest(kind, surroundings, "-m", f"{kind} and not benchmark", *extra)
+
+
+def _doors_on_servers() -> Outcome:
+    with ExitStack() as stack:
+        try:
+            surroundings = _servers(stack)
+        except servers.NoServerError as error:
+            return _left_out(f"the doors on PostgreSQL with Redis, since there is {error}")
+        return pytest("postgresql-doors", surroundings, *ON_TWO, *DOORS)
 
 
 def _servers(stack: ExitStack) -> dict[str, str]:

@@ -23,7 +23,8 @@ from usage.models import LedgerEntry
 END = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
 DAYS = 20
 
-pytestmark = pytest.mark.django_db
+# Its ledger is proved on both databases elsewhere, with less to make.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def make(days: int = DAYS, seed: int = 1) -> demo.Made:
