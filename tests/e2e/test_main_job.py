@@ -96,6 +96,7 @@ def invite_and_grant(owner: Window, slug: str) -> None:
     owner.press("Review")
     owner.press("Send 1 invitation")
     owner.open(f"/organizations/{slug}/access/")
+    owner.follow("Give access to all members…")
     owner.press("Give access to all members")
     expect(owner.page.get_by_text("All members").first).to_be_visible()
 
