@@ -115,8 +115,8 @@ def script(there: World) -> str:
         "('x' || right(replace(CAST(session.organization_id AS text), '-', ''), 16))::bit(64)"
         "::bigint AS lock"
     )
-    read = read.replace(" FROM offload_sessions_session AS session", f", {seen} FROM "
-                        "offload_sessions_session AS session", 1)  # fmt: skip
+    whence = ' FROM "offload_sessions_session" AS session'
+    read = read.replace(whence, f", {seen}{whence}", 1)
     texts = iter(
         [
             *("CAST(:sequence AS bigint) + 1", "now()", "now()", "1", "0"),
