@@ -1,6 +1,7 @@
 """`make test`: the whole suite on SQLite, then on PostgreSQL with a real broker and cache.
 
-The doors (API, pages, waiting clients) meet PostgreSQL with `--all`, so that `make test` is short.
+The doors (API, pages, waiting clients) and the demonstration meet PostgreSQL with `--all`, and
+that is where generated requests run, on both databases: so `make test` is short.
 `--all` runs what needs a browser or Docker as well, `--screenshots` only the pictures. Arguments
 after `--` go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
 """
@@ -21,11 +22,17 @@ from tests import servers
 BUILD = Path(__file__).resolve().parent.parent / "build"
 EVERYWHERE = "not browser and not docker and not benchmark"
 ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
-ON_SERVERS = f"{EVERYWHERE} and not once"
-DOORS = ("tests/api", "tests/pages", "tests/orgs/test_pages.py", "tests/e2e")
+GENERATED = "tests/api/test_schemathesis.py"
+DOORS = (
+    "tests/api",
+    "tests/pages",
+    "tests/orgs/test_pages.py",
+    "tests/runtime/test_demo.py",
+    "tests/e2e",
+)
 # A marker and the program that its tests need.
 NEEDS_PACKAGES = (("browser", "chromium"), ("docker", "dockerd"))
-ON_TWO = ("-n", "2", "-m", ON_SERVERS, "--only-database")
+ON_TWO = ("-n", "2", "-m", EVERYWHERE, "--only-database")
 # Where Debian keeps daemons, which is not on everybody's PATH.
 PROGRAMS = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 CHOSEN = ("overview", "activity", "session", "billing", "access", "limits")
@@ -84,7 +91,8 @@ def _left_out(why: str) -> Outcome:
 
 def everywhere(extra: list[str]) -> Iterator[Outcome]:
     """The suite on both runtimes. What touches no database runs once."""
-    yield pytest("sqlite", {}, "-n", "2", "-m", ON_SQLITE, *extra)
+    short = ON_SQLITE if extra else f"{ON_SQLITE} and not generated"
+    yield pytest("sqlite", {}, "-n", "2", "-m", short, *extra)
     if not extra:
         yield pytest("plugin", {}, "-n", "2", "-m", "not docker", PLUGIN)
     with ExitStack() as stack:
@@ -107,6 +115,7 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
         found = shutil.which("docker")
         without = "the plugin's tests with docker, since there is no docker client"
         yield pytest("plugin-docker", {}, "-m", "docker", PLUGIN) if found else _left_out(without)
+        yield pytest("generated", {}, "-n", "2", "-m", "generated", GENERATED)
         yield _doors_on_servers()
     for kind, program in NEEDS_PACKAGES:
         if not shutil.which(program, path=PROGRAMS):

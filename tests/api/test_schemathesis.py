@@ -154,8 +154,7 @@ def exercise(operation: Any, mode: GenerationMode, token: str, world: dict[str, 
     check()
 
 
-# PostgreSQL refuses all that SQLite does, and more.
-@pytest.mark.postgresql
+@pytest.mark.generated
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda found: f"{found[0]} {found[1]}")
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_generated_requests(

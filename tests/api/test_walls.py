@@ -13,7 +13,7 @@ from orgs.services.overrides import OverrideChange, add_override
 from orgs.services.requests import make_request
 from tests.factories import actor
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = pytest.mark.django_db
 
 TEAM = uuid.UUID("0199c2a1-3f6e-7cc0-9d5e-0123456789ab")
 POLICY = {"name": "Long", "teams": [str(TEAM)], "terms": {"longest_session_seconds": 7_200}}

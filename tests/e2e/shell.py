@@ -73,9 +73,13 @@ class Shell:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    def begin_silent_build(self) -> "subprocess.Popen[bytes]":
-        """A build that neither says nor asks anything for `images.NAP_SECONDS`."""
+    def begin_silent_build(self, session: str) -> "subprocess.Popen[bytes]":
+        """A build that neither says nor asks anything for `images.NAP_SECONDS`.
+
+        The session is active before it, so that no second of it is before the first report.
+        """
         self.docker("import", "-", "nap", given=images.nap_tar())
+        self.wait_for(session, "active")
         folder = self.home / "nap"
         folder.mkdir()
         (folder / "Dockerfile").write_text('FROM nap\nRUN ["/nap"]\n')

@@ -23,8 +23,7 @@ from usage.models import LedgerEntry
 END = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
 DAYS = 20
 
-# Its ledger is proved on both databases elsewhere, with less to make.
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = pytest.mark.django_db
 
 
 def make(days: int = DAYS, seed: int = 1) -> demo.Made:
