@@ -5,10 +5,12 @@ from datetime import datetime
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.template import engines
 from django.test import Client
+from django.utils import timezone, translation
 
 from orgs.enums import Role
 from orgs.models import Organization, OutgoingMail, Person
@@ -28,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        _check_leaves_rows_of_migrations(item)
     if not config.getoption("--only-database"):
         return
     pure = [item for item in items if not _touches_database(item)]
@@ -39,6 +43,27 @@ def _touches_database(item: pytest.Item) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
     marked = any(item.get_closest_marker(name) for name in ("django_db", "postgresql", "redis"))
     return marked or bool(fixtures & DATABASE_FIXTURES)
+
+
+def _check_leaves_rows_of_migrations(item: pytest.Item) -> None:
+    """A test that empties the tables must put back what the migrations wrote.
+
+    One that does not also makes the next that does stumble over rows made after its own flush.
+    """
+    if not set(getattr(item, "fixturenames", ())) & {"live_server", "transactional_db"}:
+        return
+    marker = item.get_closest_marker("django_db")
+    kept = marker is not None and marker.kwargs.get("serialized_rollback", False)
+    if not kept and "django_db_serialized_rollback" not in item.fixturenames:  # type: ignore[attr-defined]
+        raise pytest.UsageError(f"{item.nodeid} needs serialized_rollback=True in its django_db.")
+
+
+@pytest.fixture(autouse=True)
+def _own_language_and_zone() -> Iterator[None]:
+    """No test speaks the language, or counts in the zone, of a page that another one opened."""
+    yield
+    translation.activate(settings.LANGUAGE_CODE)
+    timezone.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)

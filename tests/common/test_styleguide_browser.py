@@ -18,6 +18,8 @@ ARGUMENTS = [
 NOTHING_BEYOND_THE_EDGE = "document.documentElement.scrollWidth <= innerWidth"
 UNDRAWN = "document.querySelectorAll('.chart:not([data-drawn]) .chart-draw').length"
 
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
 
 def _look(address: str, *, width: int, theme: Any, scripts: bool) -> dict[str, object]:
     with sync_playwright() as playwright:
