@@ -16,7 +16,7 @@ run: $(VENV)/.run-stamp
 test: $(VENV)/.dev-stamp lint
 	$(PY) -m tests.run
 
-# API and pages on PostgreSQL, generated requests, and what needs Debian packages: a browser, Docker.
+# API and pages on PostgreSQL, long proofs that make their own cases, and what needs Debian packages: a browser, Docker.
 test-all: $(VENV)/.dev-stamp
 	$(PY) -m tests.run --all
 

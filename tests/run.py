@@ -1,7 +1,8 @@
 """`make test`: the whole suite on SQLite, then on PostgreSQL with a real broker and cache.
 
 The doors (API, pages, waiting clients) and the demonstration meet PostgreSQL with `--all`, and
-that is where generated requests run, on both databases: so `make test` is short.
+that is where the long proofs run, on both databases: tests marked `generated`, which make their
+cases themselves. So `make test` is short.
 `--all` runs what needs a browser or Docker as well, `--screenshots` only the pictures. Arguments
 after `--` go to pytest. With CI=true, leaving anything out or skipping a test is a failure.
 """
@@ -22,7 +23,7 @@ from tests import servers
 BUILD = Path(__file__).resolve().parent.parent / "build"
 EVERYWHERE = "not browser and not docker and not benchmark"
 ON_SQLITE = f"{EVERYWHERE} and not postgresql and not redis"
-GENERATED = "tests/api/test_schemathesis.py"
+LONG_ON_SQLITE = f"generated and {ON_SQLITE}"
 DOORS = (
     "tests/api",
     "tests/pages",
@@ -32,7 +33,8 @@ DOORS = (
 )
 # A marker and the program that its tests need.
 NEEDS_PACKAGES = (("browser", "chromium"), ("docker", "dockerd"))
-ON_TWO = ("-n", "2", "-m", EVERYWHERE, "--only-database")
+ON_TWO = ("-n", "2", "-m", f"{EVERYWHERE} and not generated", "--only-database")
+LONG_ON_TWO = ("-n", "2", "-m", f"{EVERYWHERE} and generated", "--only-database")
 # Where Debian keeps daemons, which is not on everybody's PATH.
 PROGRAMS = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 CHOSEN = ("overview", "activity", "session", "billing", "access", "limits")
@@ -101,12 +103,9 @@ def everywhere(extra: list[str]) -> Iterator[Outcome]:
         except servers.NoServerError as error:
             yield _left_out(f"the tests on PostgreSQL with Redis, since there is {error}")
             return
-        yield pytest(
-            "postgresql",
-            surroundings,
-            *ON_TWO,
-            *(extra or [f"--ignore={door}" for door in DOORS]),
-        )
+        chosen = ["-n", "2", "-m", EVERYWHERE, "--only-database", *extra]
+        short = [*ON_TWO, *(f"--ignore={door}" for door in DOORS)]
+        yield pytest("postgresql", surroundings, *(chosen if extra else short))
 
 
 def with_packages(extra: list[str]) -> Iterator[Outcome]:
@@ -115,8 +114,8 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
         found = shutil.which("docker")
         without = "the plugin's tests with docker, since there is no docker client"
         yield pytest("plugin-docker", {}, "-m", "docker", PLUGIN) if found else _left_out(without)
-        yield pytest("generated", {}, "-n", "2", "-m", "generated", GENERATED)
-        yield _doors_on_servers()
+        yield pytest("generated", {}, "-n", "2", "-m", LONG_ON_SQLITE)
+        yield from _on_servers()
     for kind, program in NEEDS_PACKAGES:
         if not shutil.which(program, path=PROGRAMS):
             yield _left_out(f"the {kind} tests, since {program} is not installed")
@@ -130,13 +129,15 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
             yield pytest(kind, surroundings, "-m", f"{kind} and not benchmark", *extra)
 
 
-def _doors_on_servers() -> Outcome:
+def _on_servers() -> Iterator[Outcome]:
     with ExitStack() as stack:
         try:
             surroundings = _servers(stack)
         except servers.NoServerError as error:
-            return _left_out(f"the doors on PostgreSQL with Redis, since there is {error}")
-        return pytest("postgresql-doors", surroundings, *ON_TWO, *DOORS)
+            yield _left_out(f"doors and long proofs on PostgreSQL, since there is {error}")
+            return
+        yield pytest("postgresql-doors", surroundings, *ON_TWO, *DOORS)
+        yield pytest("postgresql-generated", surroundings, *LONG_ON_TWO)
 
 
 def _servers(stack: ExitStack) -> dict[str, str]:
