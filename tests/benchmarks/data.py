@@ -141,7 +141,7 @@ def _one_world(at: datetime) -> Mapping[str, Any]:
     """One of each row, as the services write it; `began` is the instant of its making."""
     from allauth.account.models import EmailAddress
 
-    from orgs.models import License, LicenseGrant, Membership, Policy
+    from orgs.models import Address, License, LicenseGrant, Membership, Policy
     from sessions import services
     from sessions.models import ContainerRun, Pulse, Stretch
     from tests import factories
@@ -160,6 +160,7 @@ def _one_world(at: datetime) -> Mapping[str, Any]:
     world = {
         "began": began,
         "organization": acme,
+        "slug": Address.objects.get(**of_acme),
         "person": member,
         "address": EmailAddress.objects.get(user=member),
         "membership": Membership.objects.get(person=member),
@@ -190,6 +191,7 @@ def _organizations(made: DataSet, world: Mapping[str, Any], at: datetime) -> Non
         slug="'bench-' || CAST(n AS text)", name="'Benchmark ' || CAST(n AS text)",
         licenses=each, licenses_held=each,
     )  # fmt: skip
+    copies(world["slug"], count, slug="'bench-' || CAST(n AS text)", **own)
     copies(world["subscription"], count, id=key("subscription", "n"), licenses=each, **own)
     until = instant(str(int(at.timestamp())))
     copies(world["allowance"], count, metered_until=until, reserved_compute_seconds="0", **own)

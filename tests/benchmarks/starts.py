@@ -35,6 +35,8 @@ from tests.runtime.processes import free_port
 CONNECTIONS = 16
 # People of one organization, so that nobody is asked for twice at a time.
 PEOPLE = 256
+# As the portal records it: in whole seconds.
+NOW = "date_trunc('second', now())"
 
 
 @dataclass
@@ -154,7 +156,7 @@ def script(there: World) -> str:
         assert entry is not None
         session = columns(link, "offload_sessions_session", {
             "id": "gen_random_uuid()", "organization_id": organization, "person_id": person,
-            "created_at": "now()", "ready_at": "now()", "ended_at": "NULL", "end_reason": "''",
+            "created_at": NOW, "ready_at": NOW, "ended_at": "NULL", "end_reason": "''",
             "reserved_compute_seconds": "60",
         })  # fmt: skip
         pulse = columns(link, "offload_sessions_pulse", {
@@ -162,7 +164,7 @@ def script(there: World) -> str:
             "last_activity_at": "NULL", "last_call_at": "NULL",
         })  # fmt: skip
         audit = columns(link, "orgs_auditentry", {
-            "id": "gen_random_uuid()", "organization_id": organization, "at": "now()",
+            "id": "gen_random_uuid()", "organization_id": organization, "at": NOW,
         })  # fmt: skip
     template = key("session", "0")
     lock = (
@@ -173,7 +175,7 @@ def script(there: World) -> str:
         f"SELECT * FROM usage_subscription WHERE {of_it};\n"
         "SELECT * FROM offload_sessions_session AS s JOIN offload_sessions_pulse AS p"
         f" ON p.session_id = s.id WHERE s.{of_it} AND s.ended_at IS NULL;\n"
-        f"SELECT * FROM usage_limitversion WHERE {of_it} AND effective_at > now();\n"
+        f"SELECT * FROM usage_limitversion WHERE {of_it} AND effective_at > {NOW};\n"
         f"SELECT * FROM usage_pool WHERE {of_it};\nSELECT * FROM usage_rate WHERE {of_it};\n"
     )
     told = f"{audit} WHERE old.id = '{entry[0]}';\n"
@@ -183,15 +185,15 @@ def script(there: World) -> str:
         f"SELECT * FROM orgs_membership WHERE {of_it} AND person_id = {person};\n"
         f"SELECT * FROM orgs_license WHERE {of_it} AND person_id = {person};\n"
         f"SELECT * FROM orgs_policy WHERE {of_it};\n"
-        f"UPDATE usage_allowance SET metered_until = now() WHERE {of_it};\n"
+        f"UPDATE usage_allowance SET metered_until = {NOW} WHERE {of_it};\n"
         "UPDATE usage_allowance SET reserved_compute_seconds = reserved_compute_seconds + 60"
         f" WHERE {of_it};\n"
         f"{session} WHERE old.id = {template} RETURNING id AS s \\gset\n"
         f"{pulse} WHERE old.session_id = {template};\n{told}COMMIT;\n"
         f"BEGIN;\n{lock}{facts}"
-        f"UPDATE usage_allowance SET metered_until = now() WHERE {of_it};\n"
-        "UPDATE offload_sessions_session SET ended_at = now(), end_reason = 'stopped',"
-        " stop_at = now(), stop_reason = 'stopped', version = version + 1,"
+        f"UPDATE usage_allowance SET metered_until = {NOW} WHERE {of_it};\n"
+        f"UPDATE offload_sessions_session SET ended_at = {NOW}, end_reason = 'stopped',"
+        f" stop_at = {NOW}, stop_reason = 'stopped', version = version + 1,"
         " reserved_compute_seconds = 0 WHERE id = ':s';\n"
         "UPDATE usage_allowance SET reserved_compute_seconds = reserved_compute_seconds - 60"
         f" WHERE {of_it};\n{told}COMMIT;\n"
