@@ -5,7 +5,7 @@ the same rule. They never query.
 """
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from offload_portal.common.refusals import Refusal
 from orgs.enums import RequestKind, Role
-from orgs.selectors.places import Viewer
+from orgs.selectors.places import Contact, Viewer
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ REQUEST_OF_CODE = {
 NOT_AN_OWNER = "not_an_owner"
 LAST_OWNER = "last_owner"
 OWN_MEMBERSHIP = "own_membership"
+SECOND_FACTOR = "second_factor_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,17 @@ def check_has_one_too(has_second_factor: bool) -> None:
         raise Refusal(
             "second_factor_missing", sentence, 409, errors={"requires_second_factor": [sentence]}
         )
+
+
+def check_second_factor(*, lacks: bool, contacts: Sequence[Contact]) -> None:
+    """Where the owners ask one of everyone; only the person can set one up (rule 26)."""
+    if lacks:
+        sentence = _(
+            "The organization asks for a second factor at sign-in, and you have none; set up an "
+            "authenticator app under “Your account”, “Second factor”."
+        )
+        people = [{"name": contact.name, "email": contact.email} for contact in contacts]
+        raise Refusal(SECOND_FACTOR, sentence, 403, {"contacts": people})
 
 
 def check_keeps_an_owner(departure: Departure) -> None:

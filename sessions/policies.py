@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from offload_portal.common.refusals import Refusal
 from orgs.enums import LicenseState, OffloadSwitch
-from orgs.policies import with_request
+from orgs.policies import check_second_factor, with_request
 from orgs.selectors import Contact, PolicyTerms, Standing
 from usage.enums import OnDemand, SubscriptionState
 from usage.rates import EngineSize
@@ -64,17 +64,6 @@ def check_subscription(state: str | None, contacts: Sequence[Contact]) -> None:
     if state == SubscriptionState.SUSPENDED:
         sentence = _("The subscription is suspended until what is due has been paid.")
         raise _refuse("subscription_suspended", sentence, 402, contacts)
-
-
-def check_second_factor(standing: Standing, contacts: Sequence[Contact]) -> None:
-    """Where the owners ask it of everyone; only the person can set one up."""
-    if standing.lacks_second_factor:
-        sentence = _(
-            "The organization asks for a second factor at sign-in, and you have none; set up an "
-            "authenticator app under “Your account”, “Second factor”."
-        )
-        extra = {"contacts": whom_to_ask(contacts)}
-        raise Refusal("second_factor_required", sentence, 403, extra)
 
 
 def check_access(policy: PolicyTerms, standing: Standing, contacts: Sequence[Contact]) -> None:
@@ -137,7 +126,8 @@ def check_can_start(question: StartQuestion) -> None:
 
 def _check_all(question: StartQuestion) -> None:
     check_subscription(question.subscription, question.contacts)
-    check_second_factor(question.standing, question.contacts)
+    lacks = question.standing.lacks_second_factor
+    check_second_factor(lacks=lacks, contacts=question.contacts)
     check_access(question.policy, question.standing, question.contacts)
     check_wish(question.policy, question.wish, question.contacts)
     check_running(question.policy, question.running, question.contacts)

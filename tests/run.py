@@ -104,8 +104,8 @@ def everywhere(extra: list[str]) -> Iterator[Outcome]:
             yield _left_out(f"the tests on PostgreSQL with Redis, since there is {error}")
             return
         chosen = ["-n", "2", "-m", EVERYWHERE, "--only-database", *extra]
-        short = [*ON_TWO, *(f"--ignore={door}" for door in DOORS)]
-        yield pytest("postgresql", surroundings, *(chosen if extra else short))
+        whole = [*ON_TWO, *(f"--ignore={door}" for door in DOORS)]
+        yield pytest("postgresql", surroundings, *(chosen if extra else whole))
 
 
 def with_packages(extra: list[str]) -> Iterator[Outcome]:

@@ -12,7 +12,9 @@ from offload_portal.api.views import PortalView
 from offload_portal.common.refusals import Refusal, moved, not_found
 from orgs.enums import Role
 from orgs.models import Membership, Organization, Person
+from orgs.policies import check_second_factor
 from orgs.selectors import Place, contacts, find_organization
+from orgs.selectors.second_factor import lacks_second_factor
 
 T = TypeVar("T")
 
@@ -30,8 +32,16 @@ class OrganizationView(PortalView):
     def place(self, slug: str) -> Place:
         """Where the caller stands; 404 for what is unknown or foreign.
 
+        403 `second_factor_required` where the organization asks for one that the person lacks.
         An organization's token sees what an editor sees, in its own organization only.
         """
+        found = self.place_of_start(slug)
+        if isinstance(self.request.user, Person):
+            check_has_factor(found.organization, self.request.user)
+        return found
+
+    def place_of_start(self, slug: str) -> Place:
+        """The same before anything is asked: a start has an order of its own (rule 26)."""
         organization: Organization | None = self.caller.organization
         if organization is None:
             found = find_organization(self.person, slug)
@@ -71,6 +81,12 @@ class OrganizationView(PortalView):
             sentence = _("Only an owner of the organization can do this.")
             raise Refusal("not_an_owner", sentence, 403, whom_to_ask(found.organization))
         return found.organization
+
+
+def check_has_factor(organization: Organization, person: Person) -> None:
+    """One statement more where the organization asks for a second factor."""
+    if lacks_second_factor(organization, person):
+        check_second_factor(lacks=True, contacts=contacts(organization))
 
 
 def role_missing(organization: Organization) -> Refusal:

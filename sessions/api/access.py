@@ -6,7 +6,7 @@ from typing import Any
 
 from offload_portal.api import throttling
 from offload_portal.api.callers import insufficient_scope
-from orgs.api.access import OrganizationView
+from orgs.api.access import OrganizationView, check_has_factor
 from orgs.enums import Scope
 from orgs.models import Membership, Organization, Person
 from sessions.filters import SessionFilter
@@ -41,26 +41,32 @@ class SessionsAccess(OrganizationView):
         """The session with its facts; 404 for what is unknown or not the caller's to see."""
         session, membership = find_session(self.person, session_id)
         throttling.count_organization(self.request, session.organization_id)
-        self._check_scope(session)
+        self._check_others(session)
         return session, membership
 
-    def _check_scope(self, session: Session) -> None:
-        own = session.person_id == self.person.pk
-        if not own and not self.caller.has_any(self.others_scopes):
+    def _check_others(self, session: Session) -> None:
+        """Others' sessions take a scope, and the second factor that the organization asks for.
+
+        One's own go on without: what runs is watched and stopped by whoever started it.
+        """
+        if session.person_id == self.person.pk:
+            return
+        if not self.caller.has_any(self.others_scopes):
             raise insufficient_scope(self.others_scopes)
+        check_has_factor(Organization.objects.get(pk=session.organization_id), self.person)
 
     def reading(self, session_id: uuid.UUID) -> Reading:
         """The same as one statement reads it, where the route needs no more."""
         reading = find_reading(self.person, session_id)
         throttling.count_organization(self.request, reading.session.organization_id)
-        self._check_scope(reading.session)
+        self._check_others(reading.session)
         return reading
 
     def reading_anew(self, session_id: uuid.UUID) -> Reading:
         """The session for a request that was counted already and asks again after waiting."""
         self.authenticate_anew()
         reading = find_reading(self.person, session_id)
-        self._check_scope(reading.session)
+        self._check_others(reading.session)
         return reading
 
     def own_reading(self, session_id: uuid.UUID) -> Reading:

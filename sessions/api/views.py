@@ -117,7 +117,7 @@ class SessionsView(SessionsAccess):
     @idempotent
     def post(self, request: Request) -> Response:
         body = self.body(NewSession)
-        organization = self.place(body.pop("organization")).organization
+        organization = self.place_of_start(body.pop("organization")).organization
         wish = StartRequest(**body)
         if self.query.get("dry_run"):
             return Response(self._preview(organization, wish))

@@ -11,6 +11,7 @@ from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import not_found
 from orgs.enums import sees_everything
 from orgs.models import Membership, Person
+from orgs.selectors.second_factor import has_second_factor
 from sessions import clock
 from sessions.filters import SessionFilter
 from sessions.models import Session
@@ -111,15 +112,24 @@ def view_by_id(session_id: uuid.UUID, at: datetime) -> SessionView:
 
 
 def filter_for(person: Person, organization_id: uuid.UUID | None = None) -> SessionFilter:
-    """Everything that the person may see, in one organization or in all of theirs."""
-    rows = Membership.objects.filter(person=person).order_by("id")
+    """Everything that the person may see, in one organization or in all of theirs.
+
+    Only their own where the organization asks for a second factor that they lack.
+    """
+    rows = Membership.objects.filter(person=person).select_related("organization").order_by("id")
     if organization_id is not None:
         rows = rows.filter(organization_id=organization_id)
     memberships = list(rows)
+    asked = any(row.organization.requires_second_factor for row in memberships)
+    lacks = asked and not has_second_factor(person)
     return SessionFilter(
         person=person.pk,
         organizations=frozenset(row.organization_id for row in memberships),
-        everyone_in=frozenset(row.organization_id for row in memberships if row.sees_everything),
+        everyone_in=frozenset(
+            row.organization_id
+            for row in memberships
+            if row.sees_everything and not (lacks and row.organization.requires_second_factor)
+        ),
     )
 
 

@@ -8,9 +8,10 @@ from django.urls import URLPattern, get_resolver
 
 from offload_portal.pages.api.documents import document
 from orgs import services
-from orgs.models import LicenseGrant, MemberRequest, PolicyOverride, Team
+from orgs.models import LicenseGrant, MemberRequest, Organization, PolicyOverride, Team
 from orgs.services.overrides import OverrideChange, add_override
 from orgs.services.requests import make_request
+from tests import factories
 from tests.factories import actor
 
 pytestmark = pytest.mark.django_db
@@ -230,6 +231,32 @@ def test_inside_the_wall_roles_hold(
             assert answer.status_code in (200, 201, 204, NOT_NOW.get(route)), answer.content
         else:
             assert answer.status_code in (403, 404), (person, answer.content)
+
+
+def test_an_organization_that_asks_for_a_second_factor_opens_nothing_without_one(
+    api, owner, member, organization, things
+):
+    """Reads included, whoever it is; one's own running session goes on, others' do not open."""
+    Organization.objects.update(requires_second_factor=True)
+    for route in WALLED:
+        own = route[1].startswith("/sessions/")
+        for person in (owner, member):
+            if own and (person == member or not (ROLES[route] or OWNERS)[0]):
+                continue
+            answer = call(api(person), route, organization.slug, things)
+            found = (
+                answer.status_code,
+                answer.json()["code"],
+                answer.json()["contacts"][0]["name"],
+            )
+            assert found == (403, "second_factor_required", "Olga Owner"), (route, person)
+    assert api(owner).get("sessions").json()["results"] == []
+    assert api(owner).get("me").status_code == 200
+    assert api(owner).get("accounts").json()["results"][0]["code"] == "second_factor_required"
+    assert len(api(member).get("sessions").json()["results"]) == 1
+    factories.second_factor(owner)
+    assert len(api(owner).get("sessions").json()["results"]) == 1
+    assert api(member).post(f"sessions/{things['session_id']}/stop", {}).status_code == 200
 
 
 @pytest.mark.parametrize("route", list(ROLES), ids=str)
