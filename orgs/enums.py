@@ -75,10 +75,19 @@ class NewsKind(models.TextChoices):
     OFFLOAD_OFF = "offload_off", _("A policy switches Offload off for you")
     REQUEST_MADE = "request_made", _("A member asks for something")
     REQUEST_ANSWERED = "request_answered", _("Your request is answered")
+    ORGANIZATION_DELETED = "organization_deleted", _("An organization of yours is deleted")
+    SIGN_IN_CHANGED = "sign_in_changed", _("An operator changes how you sign in")
 
 
 # These come by e-mail whatever a person chose: without them nobody could get in, or stay safe.
-ALWAYS_BY_MAIL = frozenset({NewsKind.ACCOUNT, NewsKind.INVITATION})
+ALWAYS_BY_MAIL = frozenset(
+    {
+        NewsKind.ACCOUNT,
+        NewsKind.INVITATION,
+        NewsKind.ORGANIZATION_DELETED,
+        NewsKind.SIGN_IN_CHANGED,
+    }
+)
 # These are for owners; others have nothing to choose there.
 FOR_OWNERS = frozenset(
     {NewsKind.LICENSES_WANTED, NewsKind.INVITATION_ACCEPTED, NewsKind.REQUEST_MADE}

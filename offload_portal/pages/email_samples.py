@@ -65,6 +65,18 @@ def _contexts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
             {**waiting, "count": 12, "names": ["Ada", LONG], "more": 10},
         ),
         *_accepted(home),
+        ("", NewsKind.ORGANIZATION_DELETED, {**home, "by": "Olga Owner", "link": _link("/")}),
+        *_sign_in(),
+    ]
+
+
+def _sign_in() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
+    facts = {"person": "Ada", "link": _link("/account/2fa/")}
+    kind = NewsKind.SIGN_IN_CHANGED
+    return [
+        (_("second factor removed"), kind, {**facts, "act": "second_factor_removed"}),
+        (_("switched off"), kind, {**facts, "act": "sign_in_off"}),
+        (_("switched on"), kind, {**facts, "act": "sign_in_on"}),
     ]
 
 

@@ -5,8 +5,9 @@ Personal data goes; identifiers stay, because ledgers, sessions and audit entrie
 
 import json
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.idp.oidc.models import Token as ClientToken
@@ -19,7 +20,7 @@ from django.utils.translation import gettext as _
 from offload_portal.api.models import KeptAnswer
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import Refusal, not_found
-from orgs.enums import Event, LicenseState
+from orgs.enums import Event, LicenseState, NewsKind
 from orgs.models import (
     AccessLoss,
     Address,
@@ -46,7 +47,9 @@ from orgs.policies import check_can_delete_organization
 from orgs.selectors.erasing import lone_ownerships
 from orgs.services import audit
 from orgs.services.locking import lock, viewer
+from orgs.services.mails import portal_link
 from orgs.services.members import leave
+from orgs.services.news import notify
 from orgs.services.operating import sign_out_everywhere
 
 # In an order in which nothing points to what is gone.
@@ -191,7 +194,7 @@ def delete_organization(*, actor: Actor, at: datetime, organization: Organizatio
             raise not_found()
         check_can_delete_organization(viewer(actor, row))
         _lose_access(row, at)
-        members = Membership.objects.filter(organization=row).count()
+        members = _tell_of_deletion(actor, row, at)
         Person.objects.filter(default_organization=row).update(default_organization=None)
         for rows in OF_AN_ORGANIZATION:
             rows.objects.filter(organization=row).delete()
@@ -205,6 +208,23 @@ def delete_organization(*, actor: Actor, at: datetime, organization: Organizatio
             subject=("organization", row.pk),
             before={"members": members},
         )
+
+
+def _tell_of_deletion(actor: Actor, organization: Organization, at: datetime) -> int:
+    """Tell everybody who belongs to it; how many they are. The news outlives the organization."""
+    rows = Membership.objects.for_organization(organization).select_related("person")
+    people = [row.person for row in rows]
+    by = next((person.shown_name for person in people if person.pk == actor.id), _("An operator"))
+    link = portal_link("pages:home")
+
+    def facts(person: Person) -> Mapping[str, Any]:
+        names = {"organization": organization.name, "by": by, "link": link}
+        return {**names, "person": person.shown_name}
+
+    notify(
+        kind=NewsKind.ORGANIZATION_DELETED, at=at, organization=None, people=people, context=facts
+    )
+    return len(people)
 
 
 def _lose_access(organization: Organization, at: datetime) -> None:

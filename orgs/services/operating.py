@@ -13,10 +13,12 @@ from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import Refusal, not_found
-from orgs.enums import Event
+from orgs.enums import Event, NewsKind
 from orgs.models import Person
 from orgs.services import audit
 from orgs.services.checking import invalid
+from orgs.services.mails import portal_link
+from orgs.services.news import notify
 
 MOST_REASON = 200
 
@@ -77,10 +79,14 @@ def switch_sign_in(
             reason=reason,
             subject=("person", row.pk),
         )
+        if not active:
+            # While they are still among those who are told anything.
+            _tell(row, "sign_in_off", at)
+            sign_out_everywhere(row)
         row.is_active = active
         row.save(update_fields=["is_active"])
-        if not active:
-            sign_out_everywhere(row)
+        if active:
+            _tell(row, "sign_in_on", at)
 
 
 def remove_second_factor(*, actor: Actor, at: datetime, person: Person, reason: str) -> None:
@@ -99,6 +105,7 @@ def remove_second_factor(*, actor: Actor, at: datetime, person: Person, reason: 
         )
         factors.delete()
         sign_out_everywhere(row)
+        _tell(row, "second_factor_removed", at)
 
 
 def make_operator(
@@ -117,6 +124,18 @@ def make_operator(
         row.is_staff = operator
         row.is_superuser = operator
         row.save(update_fields=["is_staff", "is_superuser"])
+
+
+def _tell(person: Person, act: str, at: datetime) -> None:
+    """By mail also where the person may no longer sign in: it is theirs to know."""
+    facts = {"person": person.shown_name, "act": act, "link": portal_link("mfa_index")}
+    notify(
+        kind=NewsKind.SIGN_IN_CHANGED,
+        at=at,
+        organization=None,
+        people=[person],
+        context=lambda _person: facts,
+    )
 
 
 def sign_out_everywhere(person: Person) -> None:

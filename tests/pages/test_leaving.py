@@ -8,6 +8,7 @@ from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.db.models import Sum
 from django.test import Client
+from django.urls import reverse
 
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Event, Role
@@ -203,6 +204,18 @@ def test_nobody_writes_to_someone_who_was_erased(member, at, outbox):
 
 
 # Deleting an organization
+
+
+def test_everybody_who_belonged_is_told_who_deleted_it(
+    organization, owner, member, at, outbox, client_of
+):
+    name = organization.name
+    services.delete_organization(actor=actor(owner), at=at, organization=organization)
+    told = {message.to[0]: message for message in outbox}
+    assert set(told) >= {owner.email, member.email}
+    assert f"Olga Owner deleted {name}" in str(told[member.email].body)
+    page = client_of(member).get(reverse("orgs:notifications")).content.decode()
+    assert f"{name} is deleted" in page
 
 
 def test_deleting_an_organization_ends_everything_and_keeps_the_book(

@@ -197,6 +197,20 @@ def test_a_second_factor_is_removed_for_who_lost_it(member, operator, client_of)
     assert do(client, member, "second_factor") == 400
 
 
+def test_whose_sign_in_an_operator_changes_is_told_by_mail(member, operator, client_of, outbox):
+    factories.second_factor(member)
+    client = client_of(operator)
+    for act in ("second_factor", "sign_in_off", "sign_in_on"):
+        assert do(client, member, act) == 302
+    texts = [str(message.body) for message in outbox]
+    assert [message.to for message in outbox] == [[member.email]] * 3
+    for said, text in zip(
+        ("removed your second factor", "off and", "on again"), texts, strict=True
+    ):
+        assert said in text
+        assert WHY not in text, "the reason stands in the log alone"
+
+
 def test_operators_are_made_and_unmade_but_not_by_themselves(member, operator, client_of):
     client = client_of(operator)
     assert do(client, member, "operator_on") == 302
