@@ -3,20 +3,21 @@
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
-from orgs.frames import person_of, second_factor_missing
+from orgs.frames import actor_of, person_of, second_factor_missing
 from orgs.models import AuditEntry, Membership, Organization, OutgoingMail, Person
 from orgs.selectors.second_factor import has_second_factor
-from orgs.services import outbox
+from orgs.services import operating
 
 # Operators sign in as everyone does: with the second factor, and slowed down when they guess.
 _may_enter = admin.site.has_permission
@@ -115,6 +116,12 @@ class AuditEntryAdmin(LookOnly):
     show_full_result_count = False
 
 
+class ReasonedActionForm(ActionForm):
+    """Each act of an operator has a reason, which stands in the audit log."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=operating.MOST_REASON, required=False)
+
+
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(LookOnly):
     """All mail of 30 days; what it says is sealed and not shown."""
@@ -126,17 +133,21 @@ class OutgoingMailAdmin(LookOnly):
     ordering = ["-created_at", "-id"]
     exclude = ["sealed"]
     show_full_result_count = False
+    action_form = ReasonedActionForm
     actions = ["send_again"]
 
     @admin.action(description=_("Send again"))
     def send_again(self, request: HttpRequest, rows: QuerySet[OutgoingMail]) -> None:
-        actor = Actor(getattr(request.user, "pk", None), str(request.META.get("REMOTE_ADDR", "")))
         keys = list(rows.order_by("pk").values_list("pk", flat=True))
         try:
-            count = outbox.send_any_again(
-                actor=actor, at=cut_to_second(timezone.now()), mail_ids=keys
+            count = operating.send_mail_again(
+                actor=actor_of(request),
+                at=cut_to_second(timezone.now()),
+                mail_ids=keys,
+                reason=request.POST.get("reason", ""),
             )
-        except Refusal:
-            self.message_user(request, _("None of them failed."), messages.WARNING)
+        except Refusal as refusal:
+            text = _("None of them failed.") if refusal.status == 404 else refusal.sentence
+            self.message_user(request, text, messages.WARNING)
             return
         self.message_user(request, _("Mails on their way again: %s") % count, messages.SUCCESS)

@@ -1,7 +1,7 @@
 """What operators do to people, each act with a reason and an audit entry (rule 7)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import Refusal, not_found
 from orgs.enums import Event, NewsKind
-from orgs.models import Person
-from orgs.services import audit
+from orgs.models import OutgoingMail, Person
+from orgs.services import audit, outbox
 from orgs.services.checking import invalid
 from orgs.services.mails import portal_link
 from orgs.services.news import notify
@@ -136,6 +136,27 @@ def _tell(person: Person, act: str, at: datetime) -> None:
         people=[person],
         context=lambda _person: facts,
     )
+
+
+def send_mail_again(
+    *, actor: Actor, at: datetime, mail_ids: Sequence[uuid.UUID], reason: str
+) -> int:
+    """Let mail that could not be sent go out once more, of whatever organization; how many."""
+    with transaction.atomic():
+        check_is_operator(actor)
+        rows = OutgoingMail.objects.troubled().filter(pk__in=mail_ids)
+        found = outbox.queue_again(rows, at)
+        for mail in found:
+            note_act(
+                actor=actor,
+                at=at,
+                act="mail_resent",
+                reason=reason,
+                subject=("mail", mail.pk),
+                organization_id=mail.organization_id,
+                more={"kind": mail.kind},
+            )
+        return len(found)
 
 
 def sign_out_everywhere(person: Person) -> None:

@@ -241,21 +241,8 @@ def send_again(
         return _again(actor, at, again)
 
 
-def send_any_again(*, actor: Actor, at: datetime, mail_ids: Sequence[uuid.UUID]) -> int:
-    """The same for operators, who may do it for whatever organization, or none."""
-    with transaction.atomic():
-        again = OutgoingMail.objects.troubled().filter(pk__in=mail_ids)
-        return _again(actor, at, again)
-
-
 def _again(actor: Actor, at: datetime, rows: Iterable[OutgoingMail]) -> int:
-    found = list(rows)
-    if not found:
-        raise not_found()
-    keys = [mail.pk for mail in found]
-    OutgoingMail.objects.filter(pk__in=keys).exclude(state=MailState.SENDING).update(
-        state=MailState.WAITING, next_attempt_at=at, asked_at=at
-    )
+    found = queue_again(rows, at)
     for mail in found:
         audit.record(
             event=Event.MAIL_RESENT,
@@ -265,8 +252,20 @@ def _again(actor: Actor, at: datetime, rows: Iterable[OutgoingMail]) -> int:
             subject=("mail", mail.pk),
             after={"kind": mail.kind},
         )
-    transaction.on_commit(hint, robust=True)
     return len(found)
+
+
+def queue_again(rows: Iterable[OutgoingMail], at: datetime) -> Sequence[OutgoingMail]:
+    """Let the messages wait once more, in the caller's transaction; 404 where there is none."""
+    found = list(rows)
+    if not found:
+        raise not_found()
+    keys = [mail.pk for mail in found]
+    OutgoingMail.objects.filter(pk__in=keys).exclude(state=MailState.SENDING).update(
+        state=MailState.WAITING, next_attempt_at=at, asked_at=at
+    )
+    transaction.on_commit(hint, robust=True)
+    return found
 
 
 def forget(*, at: datetime) -> int:

@@ -7,14 +7,17 @@ import pytest
 from celery import current_app
 from django.core import mail
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 from kombu.exceptions import OperationalError
 
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Event, MailState, NewsKind, Role
 from orgs.models import AuditEntry, OutgoingMail
+from orgs.selectors import AuditFilter, audit_export
 from orgs.selectors.news import troubled_mail
 from orgs.services import outbox
 from orgs.services.mails import sealed_letter
+from tests import factories
 from tests.factories import actor
 
 pytestmark = pytest.mark.django_db
@@ -195,7 +198,7 @@ def test_owners_see_what_was_not_sent_and_send_it_again(place, owner, at, server
     assert AuditEntry.objects.get(event=Event.MAIL_RESENT).subject_id == row.id
 
 
-def test_only_owners_send_again_and_only_their_own(place, owner, stranger, join, at, server):
+def test_only_owners_send_again_and_only_their_own(place, owner, join, at, server):
     write(at, "ada@example.com")
     server.append(refused(550))
     outbox.deliver(at=at)
@@ -203,7 +206,25 @@ def test_only_owners_send_again_and_only_their_own(place, owner, stranger, join,
         with pytest.raises(Refusal) as no:
             outbox.send_again(actor=actor(person), at=at, organization=place, mail_ids=[only().pk])
         assert no.value.code == code
-    assert outbox.send_any_again(actor=actor(stranger), at=at, mail_ids=[only().pk]) == 1
+
+
+def test_an_operator_sends_any_again_and_says_why(place, at, server, client_of):
+    write(at, "ada@example.com", organization=place)
+    server.append(refused(550))
+    outbox.deliver(at=at)
+    asked = {"action": "send_again", "_selected_action": [str(only().pk)], "reason": ""}
+    browser, address = (
+        client_of(factories.operator()),
+        reverse("admin:orgs_outgoingmail_changelist"),
+    )
+    assert b"Say why" in browser.post(address, asked, follow=True).content
+    assert only().state == MailState.FAILED
+    browser.post(address, {**asked, "reason": "Their server is back"})
+    assert only().state == MailState.WAITING
+    (entry,) = AuditEntry.objects.filter(event=Event.OPERATOR_ACTED)
+    assert (entry.organization_id, entry.after["act"]) == (place.pk, "mail_resent")
+    (told,) = audit_export(place, AuditFilter(event=Event.OPERATOR_ACTED))
+    assert told.after["reason"] == "Their server is back"
 
 
 @pytest.mark.parametrize(("late", "left"), [(-SECOND, 1), (0 * SECOND, 1), (SECOND, 0)])
