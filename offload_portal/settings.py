@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "offload_portal.common.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "offload_portal.common.middleware.refuse_impossible_text",
+    "offload_portal.common.middleware.refuse_what_no_form_sends",
     "offload_portal.common.middleware.PageSessions",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.translation import gettext as _
 
 API = "/api/"
+FORMS = ("GET", "HEAD", "POST", "OPTIONS")
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -73,6 +74,17 @@ class PagePeople(PagesOnly, AuthenticationMiddleware):
 
 class PageMessages(PagesOnly, MessageMiddleware):
     pass
+
+
+def refuse_what_no_form_sends(get_response: Handler) -> Handler:
+    """Pages are read and posted to; another method would only look like a change."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.method in FORMS or request.path_info.startswith(API):
+            return get_response(request)
+        return HttpResponseNotAllowed(FORMS)
+
+    return middleware
 
 
 def refuse_impossible_text(get_response: Handler) -> Handler:

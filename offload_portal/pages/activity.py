@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from offload_portal.common.csv_cells import csv_response
 from offload_portal.common.display import duration_text
@@ -35,6 +36,7 @@ class Figure:
     change: str
 
 
+@require_safe
 @live_page
 @organization_page("activity")
 def activity(request: HttpRequest, frame: Frame) -> HttpResponse:
@@ -55,6 +57,7 @@ def activity(request: HttpRequest, frame: Frame) -> HttpResponse:
     return render(request, "pages/activity.html", context | _numbers(request, frame, form.choice))
 
 
+@require_safe
 @organization_page("activity")
 def activity_csv(request: HttpRequest, frame: Frame) -> HttpResponseBase:
     """The same sessions as the list, all of them."""

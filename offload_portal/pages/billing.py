@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
+from django.views.decorators.http import require_safe
 
 from orgs.frames import Frame, organization_page
 from orgs.selectors import contacts
@@ -27,6 +28,7 @@ from usage.selectors import (
 MOST_MEMBERS = 20
 
 
+@require_safe
 @organization_page("billing")
 def billing(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Members see what is left and who can change it; owners and editors see everything."""

@@ -3,6 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
 from orgs.enums import Role
 from orgs.frames import person_of
@@ -31,6 +32,7 @@ def preferred_of(
     return organizations[0] if len(organizations) == 1 else None
 
 
+@require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     organizations = organizations_of(person_of(request))
@@ -40,6 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("pages:organizations")
 
 
+@require_safe
 @login_required
 def organizations(request: HttpRequest) -> HttpResponse:
     """All of a person's organizations; without any, the welcome."""

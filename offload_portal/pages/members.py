@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from offload_portal.common.csv_cells import csv_response
 from offload_portal.pages.member_acts import ACTS
@@ -33,6 +34,7 @@ class Column:
     direction: str
 
 
+@require_safe
 @organization_page("members")
 def members(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Everyone with role, teams, license and its grants, last session and sign-in."""
@@ -84,6 +86,7 @@ def counts(frame: Frame) -> dict[str, int]:
     }
 
 
+@require_safe
 @organization_page("members", roles=SEERS)
 def members_csv(request: HttpRequest, frame: Frame) -> HttpResponseBase:
     """The same members as the list, all of them."""
@@ -94,6 +97,7 @@ def members_csv(request: HttpRequest, frame: Frame) -> HttpResponseBase:
     return csv_response(rows, f"{frame.organization.slug}-members.csv")
 
 
+@require_safe
 @organization_page("members")
 def member(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> HttpResponse:
     """One member: role, teams, access with every grant, last session, leaving."""

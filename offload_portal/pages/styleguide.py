@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
 from offload_portal.common.allowance_bar import LIMITED, UNLIMITED, AllowanceFigures
 from offload_portal.common.chart_theme import (
@@ -348,6 +349,7 @@ def _parts() -> dict[str, Any]:
     }
 
 
+@require_safe
 def styleguide(request: HttpRequest) -> HttpResponse:
     if not settings.DEVELOPMENT_PAGES:
         raise Http404

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from orgs import services
 from orgs.enums import GrantKind
@@ -19,6 +20,7 @@ from orgs.views.dealt import dealt
 from orgs.views.hints import why_not
 
 
+@require_safe
 @organization_page("access", roles=SEERS)
 def access(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Mode, pool, grants to teams, and the queue; members are in the member list."""

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from offload_portal.common.csv_cells import csv_response
 from offload_portal.common.periods import day_start
@@ -18,6 +19,7 @@ PORTAL_ACTOR = "portal"
 DAY = timedelta(days=1)
 
 
+@require_safe
 @organization_page("audit", roles=SEERS)
 def audit(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Who did what, newest first; what was asked for and can't be is left out."""
@@ -44,6 +46,7 @@ def audit(request: HttpRequest, frame: Frame) -> HttpResponse:
     return render(request, "orgs/audit.html", context)
 
 
+@require_safe
 @organization_page("audit", roles=SEERS)
 def audit_csv(request: HttpRequest, frame: Frame) -> HttpResponseBase:
     """The same entries as the page with these filters shows, all of them."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
@@ -41,6 +41,7 @@ from orgs.views.parsing import MOST_SEARCHED, identifier_or_none, identifiers
 KEPT_TOKEN = "invitation_token"  # noqa: S105  # the name of a place in the session
 
 
+@require_safe
 @organization_page("members", roles=SEERS)
 def invitations(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Those who were invited and have not answered."""

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from offload_portal.common.refusals import Refusal, not_found
 from orgs.forms import PolicyForm, blame
@@ -107,12 +108,14 @@ def remove(request: HttpRequest, frame: Frame, policy_id: uuid.UUID) -> HttpResp
     return render(request, "orgs/override_remove.html", frame.context(row=row, preview=preview))
 
 
+@require_safe
 @organization_page("overview")
 def own(request: HttpRequest, frame: Frame) -> HttpResponse:
     """What holds for the reader, and why."""
     return _of(request, frame, frame.membership.person_id)
 
 
+@require_safe
 @organization_page("members")
 def of_member(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> HttpResponse:
     """What holds for a member, and why; members see only their own."""

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from offload_portal.common.refusals import Refusal
 from orgs.enums import RequestKind
@@ -29,6 +29,7 @@ def _only_of(frame: Frame) -> Person | None:
     return None if frame.membership.sees_everything else frame.membership.person
 
 
+@require_safe
 @organization_page("requests")
 def requests(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Owners and editors see all, members their own; open ones may be chosen."""
@@ -79,6 +80,7 @@ def _with_hours(refusal: Refusal) -> Refusal:
     return Refusal(refusal.code, refusal.sentence, refusal.status, errors=errors)
 
 
+@require_safe
 @organization_page("requests")
 def one(request: HttpRequest, frame: Frame, request_id: uuid.UUID) -> HttpResponse:
     """One request; owners find the buttons that answer it."""

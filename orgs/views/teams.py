@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from offload_portal.common.refusals import Refusal
 from orgs import services
@@ -85,6 +85,7 @@ def _made(frame: Frame, form: TeamNameForm) -> uuid.UUID | None:
     return made.pk
 
 
+@require_safe
 @organization_page("members", roles=SEERS)
 def team(request: HttpRequest, frame: Frame, team_id: uuid.UUID) -> HttpResponse:
     """One team: its access and its members."""

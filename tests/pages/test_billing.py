@@ -106,19 +106,6 @@ class TestWhoSees:
         assert "Change the limit" not in page
 
     @pytest.mark.parametrize("name", PAGES)
-    @pytest.mark.parametrize("method", ["get", "post"])
-    def test_a_stranger_gets_404(
-        self,
-        organization: Organization,
-        stranger: Person,
-        client_of: SignIn,
-        name: str,
-        method: str,
-    ) -> None:
-        response = getattr(client_of(stranger), method)(where(name, organization))
-        assert response.status_code == 404
-
-    @pytest.mark.parametrize("name", PAGES)
     def test_signed_out_goes_to_sign_in(
         self, organization: Organization, client: Client, name: str
     ) -> None:
