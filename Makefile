@@ -61,7 +61,8 @@ $(VENV)/.run-stamp: requirements.lock package.json | $(UV)
 	$(MAKE) --no-print-directory node_modules/.stamp
 	@touch $@
 
-# Plotly's small bundle. Without npm the full one of the Python package is served.
+# Plotly's small bundle, without npm the full one of the Python package is served; and what scores
+# pages in the browser's tests.
 node_modules/.stamp: package.json
 	@if command -v npm >/dev/null; then \
 	  npm install --no-package-lock --no-audit --no-fund --silent \

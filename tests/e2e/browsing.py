@@ -2,13 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.e2e import axe
 
 PICTURES = Path(settings.BASE_DIR) / "build" / "screenshots"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
@@ -85,17 +87,37 @@ def _told(message: ConsoleMessage) -> str:
     return f"{message.page.url if message.page else ''}: {message.type}: {message.text}"
 
 
+def examine(opened: Window, name: str) -> None:
+    """What `picture` asks of a page, without the pictures."""
+    for scheme, size in (("light", WIDE), ("light", NARROW), ("dark", NARROW)):
+        opened.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        opened.page.set_viewport_size(size)  # type: ignore[arg-type]
+        _check(opened, name, scheme, size)
+    opened.page.emulate_media(color_scheme="light")
+    opened.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+
+
+def _check(opened: Window, name: str, scheme: str, size: Mapping[str, int]) -> None:
+    width = opened.page.evaluate("document.documentElement.scrollWidth")
+    where = f"{name}, {scheme}, {size['width']} px"
+    assert width <= size["width"], f"{where}: {width} px wide"
+    found = axe.violations(opened.page, contrast_only=scheme == "dark")
+    assert found == [], f"{where}: " + "\n".join(found)
+
+
 def picture(opened: Window, name: str) -> None:
-    """The page as it is, wide and narrow, light and dark; nothing may stick out sideways."""
+    """The page as it is, wide and narrow, light and dark: nothing may stick out sideways.
+
+    axe finds nothing against it either; in the second theme only colours can be wrong.
+    """
     PICTURES.mkdir(parents=True, exist_ok=True)
     for scheme in ("light", "dark"):
         opened.page.emulate_media(color_scheme=scheme)
         for kind, size in (("wide", WIDE), ("narrow", NARROW)):
             opened.page.set_viewport_size(size)  # type: ignore[arg-type]
             opened.page.wait_for_timeout(250)
-            width = opened.page.evaluate("document.documentElement.scrollWidth")
             path = PICTURES / f"{name}-{kind}-{scheme}.png"
             opened.page.screenshot(path=path, full_page=True, animations="disabled")
-            assert width <= size["width"], f"{name} is {width} px wide at {size['width']} px"
+            _check(opened, name, scheme, size)
     opened.page.emulate_media(color_scheme="light")
     opened.page.set_viewport_size(WIDE)  # type: ignore[arg-type]

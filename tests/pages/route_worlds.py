@@ -52,11 +52,12 @@ def _walked(found: Iterable[Any], before: str) -> Iterator[tuple[str, URLPattern
         if isinstance(each, URLResolver):
             yield from _walked(each.url_patterns, path)
         else:
-            yield _written(path), each
+            yield written(path), each
 
 
-def _written(path: str) -> str:
-    path = path.replace("^", "").replace("(?!new/)", "")
+def written(path: str) -> str:
+    """A route as Django has it, as the table writes it."""
+    path = "/" + path.lstrip("/").replace("^", "").replace("(?!new/)", "").removesuffix("$")
     return re.sub(r"\(\?P<(\w+)>[^)]*\)|<\w+:(\w+)>", r"{\1\2}", path)
 
 

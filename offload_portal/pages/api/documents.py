@@ -1,5 +1,6 @@
 """`/schema`, the OpenAPI document, and `/docs`, a page to read it."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from offload_portal.api.views import PortalView
+from offload_portal.pages.api.reference import Reference, reference
 
 
 def document() -> dict[str, Any]:
@@ -40,5 +42,10 @@ class SchemaView(PortalView):
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Swagger UI from our own host; its start is a script file, since nothing inline may run."""
-    return render(request, "api/docs.html")
+    """The same to be read: made on the server, so that it needs no script and has our look."""
+    return render(request, "api/docs.html", {"reference": _reference()})
+
+
+@cache
+def _reference() -> Reference:
+    return reference(document())
