@@ -1,5 +1,6 @@
 """Forms of `orgs`. They check what was typed; services change what is so."""
 
+import re
 from itertools import groupby
 from typing import Any
 
@@ -212,6 +213,20 @@ class PolicyForm(forms.Form):
         ),
     )
 
+    required_labels = forms.CharField(
+        label=_("Labels that a session must have"),
+        required=False,
+        max_length=2_000,
+        help_text=_(
+            "Their names, with commas between them, for charge-back: team, cost-centre. A start "
+            "without one of them is refused and says which."
+        ),
+    )
+
+    def clean_required_labels(self) -> tuple[str, ...]:
+        typed = re.split(r"[\s,;]+", self.cleaned_data["required_labels"])
+        return tuple(dict.fromkeys(name for name in typed if name))
+
     def change(self) -> PolicyChange:
         """What the service is asked for; only after `is_valid`."""
         values = self.cleaned_data
@@ -227,6 +242,7 @@ class PolicyForm(forms.Form):
             longest_session_seconds=None if minutes is None else minutes * 60,
             sessions_per_person=values["sessions_per_person"],
             keep_alive_most_seconds=values["keep_alive_most_minutes"] * 60,
+            required_labels=values["required_labels"],
         )
 
     @staticmethod
@@ -241,6 +257,7 @@ class PolicyForm(forms.Form):
             "longest_session_minutes": None if longest is None else -(-longest // 60),
             "sessions_per_person": terms.sessions_per_person,
             "keep_alive_most_minutes": terms.keep_alive_most_seconds // 60,
+            "required_labels": ", ".join(terms.required_labels),
         }
 
 

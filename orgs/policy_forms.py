@@ -26,6 +26,7 @@ GROUP_LABELS = {
     "longest_session": gettext_lazy("Longest session"),
     "sessions_per_person": gettext_lazy("Sessions at once"),
     "keep_alive": gettext_lazy("Keeping a session alive"),
+    "required_labels": gettext_lazy("Labels"),
 }
 FIELDS_OF = {
     "offload": ("offload",),
@@ -38,8 +39,9 @@ FIELDS_OF = {
     "longest_session": ("longest_session_minutes",),
     "sessions_per_person": ("sessions_per_person",),
     "keep_alive": ("keep_alive_most_minutes",),
+    "required_labels": ("required_labels",),
 }
-MAY_BE_EMPTY = {"longest_session_minutes"}
+MAY_BE_EMPTY = {"longest_session_minutes", "required_labels"}
 _APART = re.compile(r"[\s,;]+")
 
 
@@ -121,7 +123,7 @@ class OverrideForm(PolicyForm):
         values = super().clean() or self.cleaned_data
         for group in values.get("sets", ()):
             for name in FIELDS_OF[group]:
-                empty = values.get(name) in (None, "", [])
+                empty = values.get(name) in (None, "", [], ())
                 if empty and name not in MAY_BE_EMPTY and name not in self.errors:
                     self.add_error(name, _("Give a value, or leave the setting out."))
         return values
@@ -155,6 +157,8 @@ class OverrideForm(PolicyForm):
             return {"longest_session_seconds": None if minutes is None else minutes * 60}
         if group == "keep_alive":
             return {"keep_alive_most_seconds": values["keep_alive_most_minutes"] * 60}
+        if group == "required_labels":
+            return {"required_labels": list(values["required_labels"])}
         return {name: values[name] for name in FIELDS_OF[group]}
 
 
@@ -190,4 +194,6 @@ def _shown_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
         shown["longest_session_minutes"] = None if longest is None else -(-longest // 60)
     if "keep_alive_most_seconds" in terms:
         shown["keep_alive_most_minutes"] = terms["keep_alive_most_seconds"] // 60
+    if "required_labels" in terms:
+        shown["required_labels"] = ", ".join(terms["required_labels"])
     return shown

@@ -27,6 +27,7 @@ class Wish:
     size: EngineSize
     gpu: bool
     idle_timeout_seconds: int
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,17 @@ def check_wish(policy: PolicyTerms, wish: Wish, contacts: Sequence[Contact]) -> 
         raise _refuse("idle_timeout_out_of_bounds", sentence, 403, contacts, least=least, most=most)
 
 
+def check_labels(policy: PolicyTerms, wish: Wish, contacts: Sequence[Contact]) -> None:
+    missing = [name for name in policy.required_labels if name not in wish.labels]
+    if missing:
+        sentence = ngettext(
+            "The policy requires the label %(names)s; start with its value.",
+            "The policy requires the labels %(names)s; start with their values.",
+            len(missing),
+        ) % {"names": ", ".join(missing)}
+        raise _refuse("label_required", sentence, 403, contacts, labels=missing)
+
+
 def _gpu_refused(contacts: Sequence[Contact]) -> Refusal:
     sentence = _("The organization's policy does not allow engines with a GPU.")
     return _refuse("gpu_not_allowed", sentence, 403, contacts)
@@ -113,7 +125,8 @@ def check_running(policy: PolicyTerms, running: int, contacts: Sequence[Contact]
             "stop one first.",
             most,
         ) % {"running": running, "most": most}
-        raise Refusal("session_already_running", sentence, 409, {"limit": most, "used": running})
+        extra = {"limit": most, "used": running, "contacts": whom_to_ask(contacts)}
+        raise Refusal("session_already_running", sentence, 409, extra)
 
 
 def check_can_start(question: StartQuestion) -> None:
@@ -130,6 +143,7 @@ def _check_all(question: StartQuestion) -> None:
     check_second_factor(lacks=lacks, contacts=question.contacts)
     check_access(question.policy, question.standing, question.contacts)
     check_wish(question.policy, question.wish, question.contacts)
+    check_labels(question.policy, question.wish, question.contacts)
     check_running(question.policy, question.running, question.contacts)
 
 

@@ -30,6 +30,7 @@ from orgs.selectors.policies import FIELDS
 from orgs.services import overrides as services_of_overrides
 from orgs.services.checking import invalid
 
+LATER = ("required_labels",)
 READ, WRITE = (Scope.ORG_READ,), (Scope.ORG_WRITE,)
 EXAMPLE = OpenApiExample(
     "Longer sessions for one person",
@@ -152,10 +153,14 @@ class PolicyItemView(PreviewingView):
         extra = next((name for name in body if name != "terms"), None)
         if extra is not None:
             raise invalid(extra, _("Everyone's policy has only settings."))
-        missing = next((name for name in FIELDS if name not in body["terms"]), None)
+        # Settings that came later stay as they are where a client does not know them.
+        kept = {name: getattr(policy_terms(organization), name) for name in LATER}
+        terms = {**kept, **body["terms"]}
+        missing = next((name for name in FIELDS if name not in terms), None)
         if missing is not None:
             raise invalid(missing, _("Everyone's policy has every setting."))
-        terms = {**body["terms"], "engine_sizes": tuple(body["terms"]["engine_sizes"])}
+        for name in ("engine_sizes", "required_labels"):
+            terms[name] = tuple(terms[name])
         order: dict[str, Any] = {"actor": self.actor, "at": self.at, "organization": organization}
         change = services.PolicyChange(**terms)
         if self.query.get("dry_run"):

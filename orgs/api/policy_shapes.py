@@ -13,6 +13,7 @@ from offload_portal.api.serializers import (
     WholeNumberField,
     WordField,
 )
+from offload_portal.common import labels
 from orgs.enums import EngineSizeName, OffloadSwitch
 from orgs.selectors.overrides import OverrideRow
 from orgs.selectors.policies import FIELDS, PolicyTerms
@@ -42,6 +43,12 @@ class TermsShape(Shape):
     )
     sessions_per_person = WholeNumberField(required=False, min_value=0, max_value=30_000)
     keep_alive_most_seconds = WholeNumberField(required=False, min_value=0, max_value=MOST)
+    required_labels = serializers.ListField(
+        child=TextField(max_length=labels.MOST_NAME_LETTERS, pattern=labels.NAME_PATTERN),
+        required=False,
+        max_length=labels.MOST_LABELS,
+        help_text="Names of labels without which no session starts.",
+    )
 
 
 class PolicyBody(Shape):

@@ -92,6 +92,9 @@ class PolicyShape(Shape):
     keep_alive_most_seconds = serializers.IntegerField(
         help_text="How far ahead a job may declare itself alive; 0 allows none."
     )
+    required_labels = serializers.ListField(
+        child=serializers.CharField(), help_text="Names of labels without which no session starts."
+    )
     refresh_after_seconds = serializers.IntegerField()
 
 

@@ -163,6 +163,8 @@ class Policy(models.Model):
     sessions_per_person = models.PositiveSmallIntegerField(default=1)
     # How far ahead a job may declare itself alive; 0 allows none.
     keep_alive_most_seconds = models.PositiveIntegerField(default=default_keep_alive)
+    # Names of labels without which no session starts, for charge-back.
+    required_labels = models.JSONField(default=list, blank=True)
 
     class Meta:
         constraints = [

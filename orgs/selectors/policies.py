@@ -36,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "longest_session": ("longest_session_seconds",),
     "sessions_per_person": ("sessions_per_person",),
     "keep_alive": ("keep_alive_most_seconds",),
+    "required_labels": ("required_labels",),
 }
 FIELDS = tuple(name for group in GROUPS.values() for name in group)
 OF_TEAM, OF_PERSON = 1, 2
@@ -47,6 +48,7 @@ class PolicyTerms:
     """What clients and starts obey. Times are seconds; `longest_session_seconds` None: no limit.
 
     `keep_alive_most_seconds` is how far ahead a job may declare itself alive; 0 is not at all.
+    `required_labels` are names of labels without which no session starts.
     """
 
     version: int
@@ -59,6 +61,7 @@ class PolicyTerms:
     longest_session_seconds: int | None
     sessions_per_person: int
     keep_alive_most_seconds: int
+    required_labels: tuple[str, ...]
     refresh_after_seconds: int
     changed_at: datetime
 
@@ -120,7 +123,11 @@ def _terms(values: Values, version: int, refresh: int, changed_at: datetime) -> 
         version=version,
         refresh_after_seconds=refresh,
         changed_at=changed_at,
-        **{**whole, "engine_sizes": tuple(values["engine_sizes"])},
+        **{
+            **whole,
+            "engine_sizes": tuple(values["engine_sizes"]),
+            "required_labels": tuple(values["required_labels"]),
+        },
     )
 
 

@@ -234,7 +234,8 @@ def _checked(organization: Organization, change: OverrideChange, at: datetime) -
             raise invalid(missing[0], sentence % {"others": ", ".join(names)})
     whole = {**values_of(Policy.objects.get(organization=organization)), **terms}
     # Only what it sets is its own; a bound of the portal may have moved under the rest.
-    check_policy(PolicyChange(**{**whole, "engine_sizes": tuple(whole["engine_sizes"])}))
+    lists = {name: tuple(whole[name]) for name in ("engine_sizes", "required_labels")}
+    check_policy(PolicyChange(**{**whole, **lists}))
     if change.until is not None and change.until <= at:
         raise invalid("until", _("The end lies in the past."))
     _check_targets(organization, change)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from offload_portal.common import labels
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Event, OffloadSwitch
@@ -38,6 +39,7 @@ class PolicyChange:
     longest_session_seconds: int | None
     sessions_per_person: int
     keep_alive_most_seconds: int
+    required_labels: tuple[str, ...] = ()
 
 
 def update_policy(
@@ -108,6 +110,7 @@ def check_policy(change: PolicyChange) -> None:
             _("From 1 to %(most)s sessions at once.") % {"most": MOST_SESSIONS}
         ]
     _check_keep_alive(change, errors)
+    _check_labels(change, errors)
     if errors:
         sentence = " ".join(each for all_ in errors.values() for each in all_)
         raise Refusal("invalid", sentence, 400, errors=errors)
@@ -120,6 +123,22 @@ def _check_keep_alive(change: PolicyChange, errors: dict[str, list[str]]) -> Non
             _("A job may be kept alive for at most %(most)s seconds; 0 allows it to none.")
             % {"most": most}
         ]
+
+
+def _check_labels(change: PolicyChange, errors: dict[str, list[str]]) -> None:
+    names = change.required_labels
+    if len(names) > labels.MOST_LABELS:
+        sentence = _("At most %(most)s labels.") % {"most": labels.MOST_LABELS}
+    elif wrong := [name for name in names if not labels.is_name(name)]:
+        sentence = _(
+            "“%(name)s” is no name of a label: a letter, then letters, digits and . _ / - up to "
+            "%(most)s in all."
+        ) % {"name": wrong[0][: labels.MOST_NAME_LETTERS], "most": labels.MOST_NAME_LETTERS}
+    elif len(set(names)) != len(names):
+        sentence = _("Each label once.")
+    else:
+        return
+    errors["required_labels"] = [sentence]
 
 
 def _check_timeouts(change: PolicyChange, errors: dict[str, list[str]]) -> None:

@@ -70,5 +70,7 @@ def value_in_words(group: str, terms: Mapping[str, Any]) -> str:
         return _("No limit") if longest is None else duration_text(longest)
     if group == "sessions_per_person":
         return str(terms["sessions_per_person"])
+    if group == "required_labels":
+        return ", ".join(terms["required_labels"]) or _("None is required")
     alive = terms["keep_alive_most_seconds"]
     return _("Not allowed") if not alive else _("Up to %(time)s") % {"time": duration_text(alive)}

@@ -18,15 +18,18 @@ from offload_portal.api.serializers import (
     WholeNumberField,
     WordField,
 )
+from offload_portal.common.labels import (
+    MOST_LABELS,
+    MOST_NAME_LETTERS,
+    MOST_VALUE_LETTERS,
+    NAME_PATTERN,
+    PAIR_PATTERN,
+)
 from orgs.api.shapes import PersonShape
 from sessions.enums import ClientKind, EndReason, NoticeKind, SessionState
 from sessions.services import ActivityReport, ContainerSeen, SampleSeen
 from usage.enums import EntrySource
 
-MOST_LABELS, LABEL_NAME, LABEL_VALUE = 20, 63, 255
-# Begins with a letter, so that it can't be taken for a place in a list.
-LABEL_NAMES = rf"^[A-Za-z][A-Za-z0-9._/-]{{0,{LABEL_NAME - 1}}}$"
-LABEL_QUERY = rf"^[A-Za-z][A-Za-z0-9._/-]{{0,{LABEL_NAME - 1}}}=[^\x00-\x1f\x7f-\x9f]*$"
 MOST_CONTAINERS, MOST_SAMPLES = 10_000, 10_000
 MOST_COUNT = 1_000_000
 MOST_PERCENT = 1_000_000
@@ -36,13 +39,16 @@ LONGEST_SECONDS = 1_000_000_000
 class LabelsField(serializers.DictField):
     """A map of labels for charge-back."""
 
-    limits = {"maxProperties": MOST_LABELS, "propertyNames": {"pattern": LABEL_NAMES}}
+    limits = {
+        "maxProperties": MOST_LABELS,
+        "propertyNames": {"pattern": NAME_PATTERN},
+    }
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         if isinstance(data, Mapping) and len(data) > MOST_LABELS:
             sentence = _("At most %(most)s labels.") % {"most": MOST_LABELS}
             raise serializers.ValidationError(sentence)
-        names = serializers.RegexField(LABEL_NAMES)
+        names = serializers.RegexField(NAME_PATTERN)
         for name in data if isinstance(data, Mapping) else ():
             names.run_validation(name)
         return dict(super().to_internal_value(data))
@@ -64,7 +70,9 @@ class NewSession(Shape):
         required=False, help_text="True without a size picks the smallest allowed one with a GPU."
     )
     idle_timeout_seconds = WholeNumberField(required=False, allow_null=True)
-    labels = LabelsField(child=TextField(max_length=LABEL_VALUE, allow_blank=True), required=False)
+    labels = LabelsField(
+        child=TextField(max_length=MOST_VALUE_LETTERS, allow_blank=True), required=False
+    )
     client = ClientShape(required=False)
 
 
@@ -179,9 +187,9 @@ class SessionQuery(PageQuery):
     image = TextField(required=False, max_length=255, help_text="With or without its tag.")
     label = TextField(  # type: ignore[assignment]  # a field
         required=False,
-        max_length=LABEL_NAME + 1 + LABEL_VALUE,
+        max_length=MOST_NAME_LETTERS + 1 + MOST_VALUE_LETTERS,
         help_text="`name=value`.",
-        pattern=LABEL_QUERY,
+        pattern=PAIR_PATTERN,
     )
     started_after = InstantField(required=False, help_text="At this instant or later.")
     started_before = InstantField(required=False, help_text="Before this instant.")
@@ -192,7 +200,7 @@ class SessionQuery(PageQuery):
         name, equals, wanted = value.partition("=")
         if not equals:
             raise serializers.ValidationError(_("Write a label as name=value."))
-        serializers.RegexField(LABEL_NAMES).run_validation(name)
+        serializers.RegexField(NAME_PATTERN).run_validation(name)
         return name, wanted
 
 

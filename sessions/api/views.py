@@ -96,9 +96,9 @@ class SessionsView(SessionsAccess):
         description=(
             "The codes of a refusal, in the order of the checks: 402 `not_subscribed`, "
             "`subscription_suspended`; 403 `second_factor_required`, `policy_disabled`, "
-            "`no_license`, `license_queued`, "
-            "`engine_size_not_allowed`, `gpu_not_allowed`, `idle_timeout_out_of_bounds`; 409 "
-            "`session_already_running`; 402 `no_allowance`, `on_demand_limit_reached`. "
+            "`no_license`, `license_queued`, `engine_size_not_allowed`, `gpu_not_allowed`, "
+            "`idle_timeout_out_of_bounds`, `label_required`; 409 `session_already_running`; 402 "
+            "`no_allowance`, `on_demand_limit_reached`. "
             "With `?dry_run=true` the answer is 200 and says what would happen."
         ),
         request=NewSession,

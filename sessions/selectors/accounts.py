@@ -77,7 +77,13 @@ def _refusal(
         subscription=subscription.state if subscription and not over else None,
         policy=account.policy,
         standing=account.standing,
-        wish=Wish(size, gpu=False, idle_timeout_seconds=account.policy.idle_timeout_seconds),
+        # Labels are given with a start: whoever knows which may start.
+        wish=Wish(
+            size,
+            gpu=False,
+            idle_timeout_seconds=account.policy.idle_timeout_seconds,
+            labels=frozenset(account.policy.required_labels),
+        ),
         running=running,
         contacts=account.contacts,
         slug=account.organization.slug,

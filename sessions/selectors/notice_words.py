@@ -112,4 +112,7 @@ def _news(session: Session, terms: PolicyTerms) -> list[str]:
             _("jobs kept alive for at most %(now)s")
             % {"now": duration_text(terms.keep_alive_most_seconds)}
         )
+    missing = [name for name in terms.required_labels if name not in session.labels]
+    if missing:
+        found.append(_("the labels %(names)s") % {"names": ", ".join(missing)})
     return found

@@ -145,7 +145,12 @@ def _wish(request: StartRequest, policy: PolicyTerms, person: Person) -> Wish:
     timeout = request.idle_timeout_seconds
     if timeout is None:
         timeout = _own_timeout(policy, person)
-    return Wish(size=_size(request, policy), gpu=request.gpu, idle_timeout_seconds=timeout)
+    return Wish(
+        size=_size(request, policy),
+        gpu=request.gpu,
+        idle_timeout_seconds=timeout,
+        labels=frozenset(request.labels or ()),
+    )
 
 
 def _own_timeout(policy: PolicyTerms, person: Person) -> int:

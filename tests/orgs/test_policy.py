@@ -70,6 +70,10 @@ def test_saving_what_is_so_already_changes_nothing(place, owner, at):
         ({"sessions_per_person": 101}, "sessions_per_person"),
         ({"keep_alive_most_seconds": -1}, "keep_alive_most_seconds"),
         ({"keep_alive_most_seconds": 14_401}, "keep_alive_most_seconds"),
+        ({"required_labels": ("team", "team")}, "required_labels"),
+        ({"required_labels": ("1team",)}, "required_labels"),
+        ({"required_labels": ("a" * 64,)}, "required_labels"),
+        ({"required_labels": tuple(f"l{n}" for n in range(21))}, "required_labels"),
     ],
 )
 def test_what_is_out_of_bounds_is_refused_at_its_field(place, owner, at, changed, field):
@@ -120,3 +124,9 @@ def test_the_database_refuses_timeouts_out_of_order(place):
 
 def test_a_policy_offers_every_engine_size_that_there_is():
     assert EngineSizeName.values == [size.name for size in DEFAULT_SIZES]
+
+
+def test_labels_at_their_bounds_may_be_required(place, owner, at):
+    names = ("a" * 63, "cost-centre/7", *(f"l{n}" for n in range(18)))
+    update(place, owner, at, required_labels=names)
+    assert selectors.policy_terms(place).required_labels == names
