@@ -269,8 +269,8 @@ def test_the_page_to_read_it_has_nothing_inline(client):
     assert "<style" not in page
     assert "style=" not in page
     assert page.count("<script") == page.count("<script src=")
-    for operations in document()["paths"].values():
+    for operations in documents.document()["paths"].values():
         for operation in operations.values():
             assert f'id="{operation["operationId"]}"' in page
-    for name in document()["components"]["schemas"]:
+    for name in documents.document()["components"]["schemas"]:
         assert f'id="shape-{name}"' in page
