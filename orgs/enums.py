@@ -5,16 +5,30 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Role(models.TextChoices):
-    """A person's role in an organization (product.md rule 2)."""
+    """A person's role in an organization (product.md rule 2).
+
+    A billing manager is a member who sees what is used and changes what is paid, nothing else.
+    """
 
     OWNER = "owner", _("Owner")
     EDITOR = "editor", _("Editor")
+    BILLING = "billing", _("Billing manager")
     MEMBER = "member", _("Member")
 
 
 def sees_everything(role: str) -> bool:
     """Owners and editors see everything of the organization (rule 2)."""
     return role in (Role.OWNER, Role.EDITOR)
+
+
+def sees_usage(role: str) -> bool:
+    """Who sees what the whole organization uses and pays."""
+    return role in (Role.OWNER, Role.EDITOR, Role.BILLING)
+
+
+def pays(role: str) -> bool:
+    """Who changes the subscription, committed usage, top-ups and limits."""
+    return role in (Role.OWNER, Role.BILLING)
 
 
 class GrantKind(models.TextChoices):

@@ -112,6 +112,13 @@ class SettingsForm(forms.Form):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
+    billing_contact = forms.EmailField(
+        label=_("Billing contact"),
+        required=False,
+        help_text=_(
+            "An address that gets a copy of every mail about money. It needs no account here."
+        ),
+    )
     requires_second_factor = forms.BooleanField(
         label=_("Ask everyone for a second factor at sign-in"),
         required=False,

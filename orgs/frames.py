@@ -36,6 +36,8 @@ from orgs.zones import zone_or_utc
 
 OWNERS = frozenset({Role.OWNER})
 SEERS = frozenset({Role.OWNER, Role.EDITOR})
+PAYERS = frozenset({Role.OWNER, Role.BILLING})
+SEERS_OF_USAGE = SEERS | PAYERS
 
 P = ParamSpec("P")
 
@@ -67,6 +69,7 @@ class Frame:
             "at": self.at,
             "zone_name": str(self.zone),
             "is_owner": self.is_owner,
+            "pays": self.membership.pays,
             "unread_news": self.unread,
             **more,
         }
@@ -160,6 +163,9 @@ def role_missing(request: HttpRequest, frame: Frame, roles: Collection[str]) -> 
     if Role.EDITOR in roles:
         title = _("Owners and editors see this page")
         text = _("You are a member here: you see yourself and your own sessions.")
+    elif Role.BILLING in roles:
+        title = _("Only owners and billing managers can do this")
+        text = _("One of them can do it for you; an owner can make you one, too.")
     else:
         title = _("Only owners can do this")
         text = _("An owner can do it for you, or make you an owner.")

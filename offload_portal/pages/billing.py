@@ -34,7 +34,7 @@ def billing(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Members see what is left and who can change it; owners and editors see everything."""
     view = allowance_of(frame.organization, frame.at)
     context = {"view": view, "lasts": lasts_text(view), "subscription": view.subscription}
-    if not frame.membership.sees_everything:
+    if not frame.membership.sees_usage:
         people = [contact.name for contact in contacts(frame.organization)]
         return render(request, "billing/member.html", frame.context(people=people, **context))
     return render(request, "billing/billing.html", frame.context(**context, **_report(frame, view)))

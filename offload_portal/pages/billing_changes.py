@@ -17,7 +17,7 @@ from offload_portal.common.display import duration_text
 from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from offload_portal.pages.billing import lasts_text
-from orgs.frames import OWNERS, SEERS, Frame, organization_page, role_missing
+from orgs.frames import PAYERS, SEERS_OF_USAGE, Frame, organization_page, role_missing
 from sessions.services import change_allowance
 from usage import services
 from usage.enums import OnDemand
@@ -84,7 +84,7 @@ def _contract(frame: Frame) -> tuple[AllowanceView, Subscription, Terms]:
 # The plan
 
 
-@organization_page("billing", roles=OWNERS)
+@organization_page("billing", roles=PAYERS)
 def subscribe(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Choose a plan, or another one."""
     view = allowance_of(frame.organization, frame.at)
@@ -149,7 +149,7 @@ def _card(
 # Committed usage and top-ups
 
 
-@organization_page("billing", roles=OWNERS)
+@organization_page("billing", roles=PAYERS)
 def commitment(request: HttpRequest, frame: Frame) -> HttpResponse:
     """More at once, less from the next period: first the price, then the change."""
     view, subscription, terms = _contract(frame)
@@ -180,7 +180,7 @@ def _possible(form: ServiceForm, check: Callable[..., None], *values: Any) -> bo
     return True
 
 
-@organization_page("billing", roles=OWNERS)
+@organization_page("billing", roles=PAYERS)
 def top_up(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Time for the rest of the period: first the price, then the purchase."""
     view, subscription, terms = _contract(frame)
@@ -203,11 +203,11 @@ def top_up(request: HttpRequest, frame: Frame) -> HttpResponse:
 # On-demand usage
 
 
-@organization_page("billing", roles=SEERS)
+@organization_page("billing", roles=SEERS_OF_USAGE)
 def limits(request: HttpRequest, frame: Frame) -> HttpResponse:
     """The on-demand setting and its history. Editors see both, owners change it."""
-    if request.method == "POST" and not frame.is_owner:
-        return role_missing(request, frame, OWNERS)
+    if request.method == "POST" and not frame.membership.pays:
+        return role_missing(request, frame, PAYERS)
     view, subscription, _terms = _contract(frame)
     form = LimitForm(request.POST or None, initial=_limit_initial(view))
     effect = None
@@ -276,7 +276,7 @@ def _set_limit(request: HttpRequest, frame: Frame, form: LimitForm, setting: Set
 # Cancelling and resuming
 
 
-@organization_page("billing", roles=OWNERS)
+@organization_page("billing", roles=PAYERS)
 def cancel(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Says what ends, and when, before it is ordered."""
     view, subscription, _terms = _contract(frame)
@@ -291,7 +291,7 @@ def cancel(request: HttpRequest, frame: Frame) -> HttpResponse:
     return render(request, "billing/cancel.html", context)
 
 
-@organization_page("billing", roles=OWNERS)
+@organization_page("billing", roles=PAYERS)
 def resume(request: HttpRequest, frame: Frame) -> HttpResponse:
     view, subscription, _terms = _contract(frame)
     if request.method == "POST":

@@ -74,6 +74,21 @@ class OrganizationView(PortalView):
             raise role_missing(found.organization)
         return found.organization
 
+    def seen_by_payers(self, slug: str) -> Organization:
+        """The organization, for whoever sees what it uses and pays; 403 for its members."""
+        found = self.place(slug)
+        if not found.membership.sees_usage:
+            raise role_missing(found.organization)
+        return found.organization
+
+    def paying(self, slug: str) -> Organization:
+        """The organization, for its owners and billing managers; 403 for the others."""
+        found = self.place(slug)
+        if not found.membership.pays:
+            sentence = _("Only owners and billing managers of the organization can do this.")
+            raise Refusal("not_a_payer", sentence, 403, whom_to_ask(found.organization))
+        return found.organization
+
     def owned(self, slug: str) -> Organization:
         """The organization, for its owners; 403 for its editors and members."""
         found = self.place(slug)

@@ -73,6 +73,12 @@ class OrganizationChange(Shape):
     name = TextField(required=False, max_length=80)
     slug = TextField(required=False, max_length=48, help_text="Old ones go on leading here.")
     zone = TextField(required=False, max_length=64)
+    billing_contact = TextField(
+        max_length=254,
+        required=False,
+        allow_blank=True,
+        help_text="Gets a copy of every mail about money; empty takes it away.",
+    )
     requires_second_factor = FlagField(
         required=False, help_text="Who asks it of everyone has one themselves."
     )

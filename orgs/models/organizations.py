@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.identifiers import uuid7
-from orgs.enums import Role, sees_everything
+from orgs.enums import Role, pays, sees_everything, sees_usage
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -25,6 +25,8 @@ class Organization(models.Model):
     zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     created_at = models.DateTimeField()
     requires_second_factor = models.BooleanField(default=False)
+    # An address, of no member perhaps, that gets what concerns money; empty where there is none.
+    billing_contact = models.EmailField(max_length=254, blank=True)
     # Since then the row is only what ledgers and statements point to.
     deleted_at = models.DateTimeField(null=True, blank=True)
     # The pool of licenses: `usage` tells its size, `orgs` counts who holds one.
@@ -98,6 +100,14 @@ class Membership(models.Model):
     def sees_everything(self) -> bool:
         """Owners and editors see everything of the organization (rule 2)."""
         return sees_everything(self.role)
+
+    @property
+    def sees_usage(self) -> bool:
+        return sees_usage(self.role)
+
+    @property
+    def pays(self) -> bool:
+        return pays(self.role)
 
 
 class Team(models.Model):

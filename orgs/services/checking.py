@@ -5,12 +5,15 @@ import unicodedata
 import uuid
 from collections.abc import Collection
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from offload_portal.common.refusals import Refusal, not_found
 from orgs.models import Membership, Organization
 from orgs.zones import is_zone
 
+MOST_ADDRESS_LETTERS = 254
 MOST_NAME_LETTERS = 80
 MOST_SLUG_LETTERS = 48
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -81,6 +84,19 @@ def clean_slug(slug: str) -> str:
         raise invalid("slug", sentence % {"most": MOST_SLUG_LETTERS})
     if text in RESERVED_SLUGS:
         raise invalid("slug", _("The portal needs this address itself. Choose another."))
+    return text
+
+
+def clean_contact(address: str) -> str:
+    """An e-mail address in small letters, or nothing."""
+    text = address.strip().lower()
+    try:
+        if text:
+            validate_email(text)
+    except ValidationError:
+        raise invalid("billing_contact", _("This is no e-mail address.")) from None
+    if len(text) > MOST_ADDRESS_LETTERS:
+        raise invalid("billing_contact", _("This address is too long."))
     return text
 
 

@@ -241,5 +241,6 @@ def _empty_organization(organization: Organization, at: datetime) -> None:
     organization.name = ""
     organization.licenses = organization.licenses_held = 0
     organization.requires_second_factor = False
+    organization.billing_contact = ""
     organization.deleted_at = at
     organization.save()

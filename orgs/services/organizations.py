@@ -1,6 +1,8 @@
 """Creating and changing organizations (product.md rule 1)."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -17,6 +19,7 @@ from orgs.services import audit
 from orgs.services.checking import (
     MOST_SLUG_LETTERS,
     RESERVED_SLUGS,
+    clean_contact,
     clean_name,
     clean_slug,
     clean_zone,
@@ -117,6 +120,12 @@ def _candidates(name: str) -> list[str]:
     return [*first, *(f"{short}-{number}" for number in numbers)]
 
 
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    """An address names somebody, so it stands beside the entry (rule 7)."""
+    address = values.get("billing_contact")
+    return {**values, "billing_contact": audit.Named(address)} if address else dict(values)
+
+
 def update_organization(
     *,
     actor: Actor,
@@ -126,8 +135,11 @@ def update_organization(
     zone: str | None = None,
     slug: str | None = None,
     requires_second_factor: bool | None = None,
+    billing_contact: str | None = None,
 ) -> Organization:
-    """Change the name, zone, address or what is asked at sign-in; None leaves it. Owners only.
+    """Change the name, zone, address, what is asked at sign-in or who gets mail about money.
+
+    None leaves it; an empty billing contact takes it away. Owners only.
 
     An old address goes on leading here, and nobody else can have it.
     """
@@ -139,6 +151,9 @@ def update_organization(
             "zone": row.zone if zone is None else clean_zone(zone),
             "slug": row.slug if slug is None else clean_slug(slug),
             "requires_second_factor": _second_factor(actor, row, requires_second_factor),
+            "billing_contact": row.billing_contact
+            if billing_contact is None
+            else clean_contact(billing_contact),
         }
         before = {key: getattr(row, key) for key in wanted if getattr(row, key) != wanted[key]}
         if not before:
@@ -154,7 +169,7 @@ def update_organization(
             at=at,
             organization_id=row.pk,
             subject=("organization", row.pk),
-            before=before,
-            after={key: wanted[key] for key in before},
+            before=_told(before),
+            after=_told({key: wanted[key] for key in before}),
         )
     return row

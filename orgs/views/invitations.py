@@ -274,6 +274,7 @@ def _role_sentence(role: str) -> str:
     sentences = {
         "owner": _("You will be an owner: you change people, access, billing and policy."),
         "editor": _("You will be an editor: you see everything of the organization."),
+        "billing": _("You will be a billing manager: you see what is used and set what is paid."),
         "member": _("You will be a member: you see yourself and your own sessions."),
     }
     return sentences.get(role, "")

@@ -37,6 +37,11 @@ def role_choices() -> list[tuple[str, str, str]]:
     return [
         (Role.OWNER, _("Owner"), _("Changes people, access, billing and policy.")),
         (Role.EDITOR, _("Editor"), _("Sees everything of the organization, changes nothing.")),
+        (
+            Role.BILLING,
+            _("Billing manager"),
+            _("Sees what is used, changes subscription and limits; no other people or sessions."),
+        ),
         (Role.MEMBER, _("Member"), _("Sees themselves and their own sessions.")),
     ]
 

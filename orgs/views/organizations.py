@@ -43,7 +43,7 @@ def settings(request: HttpRequest, frame: Frame) -> HttpResponse:
     organization = frame.organization
     initial = {
         name: getattr(organization, name)
-        for name in ("name", "zone", "slug", "requires_second_factor")
+        for name in ("name", "zone", "slug", "billing_contact", "requires_second_factor")
     }
     form = SettingsForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():

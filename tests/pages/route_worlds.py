@@ -26,7 +26,9 @@ from tests.factories import actor
 from tests.sessions import worlds
 
 TABLE = Path(__file__).parents[1] / "routes.txt"
-ROLES = ("owner", "editor", "member", "outsider", "signed-out", "removed", "staff")
+ROLES = (
+    "owner", "editor", "billing", "member", "outsider", "signed-out", "removed", "staff",
+)  # fmt: skip
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 Row = tuple[str, str]
 
@@ -100,6 +102,7 @@ def make(at: datetime) -> World:
     place = factories.subscribed_organization(owner, at=at)
     order: dict[str, Any] = {"actor": actor(owner), "at": at, "organization": place}
     editor = factories.colleague(place, "Edda Editor", Role.EDITOR, at=at)
+    payer = factories.colleague(place, "Bea Billing", Role.BILLING, at=at)
     member = factories.licensed_member(place, "Max Member", at=at)
     removed = factories.licensed_member(place, "Rita Removed", at=at)
     session = worlds.start(place, member, at)
@@ -107,7 +110,7 @@ def make(at: datetime) -> World:
     outsider = factories.person("Olaf Outsider")
     factories.subscribed_organization(outsider, at=at, name="Other")
     people = {
-        "owner": owner, "editor": editor, "member": member, "outsider": outsider,
+        "owner": owner, "editor": editor, "billing": payer, "member": member, "outsider": outsider,
         "signed-out": None, "removed": removed, "staff": factories.operator(),
     }  # fmt: skip
     values = {name: issue(person, at) if person else None for name, person in people.items()}

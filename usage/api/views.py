@@ -91,7 +91,7 @@ class UsageAccess(OrganizationView):
             grain=grain,
             group_by=GroupBy(query.get("group_by", GroupBy.NONE)),
             zone=zone,
-            person_ids=None if found.membership.sees_everything else [self.person.pk],
+            person_ids=None if found.membership.sees_usage else [self.person.pk],
         )
         return report, zone
 

@@ -168,6 +168,7 @@ def badge(label: str, kind: str = "neutral", dot: bool = False) -> dict[str, Any
 ROLES = {
     "owner": gettext_lazy("Owner"),
     "editor": gettext_lazy("Editor"),
+    "billing": gettext_lazy("Billing manager"),
     "member": gettext_lazy("Member"),
 }
 

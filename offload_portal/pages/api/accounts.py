@@ -100,6 +100,9 @@ class OrganizationDetailView(OrganizationView):
             "name": organization.name,
             "zone": organization.zone,
             "requires_second_factor": organization.requires_second_factor,
+            "billing_contact": organization.billing_contact
+            if place.membership.sees_usage
+            else None,
             "created_at": zulu(organization.created_at),
             "role": place.membership.role,
             "subscription_state": allowance.subscription.state if allowance.subscription else None,

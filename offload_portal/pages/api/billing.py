@@ -94,7 +94,7 @@ class SubscriptionView(BillingView):
     )
     @idempotent
     def post(self, request: Request, slug: str) -> Response:
-        organization = self.owned(slug)
+        organization = self.paying(slug)
         body = self.body(NewSubscription)
         plan = chosen_plan(body.pop("plan"))
 
@@ -116,7 +116,7 @@ class SubscriptionView(BillingView):
     )
     @idempotent
     def patch(self, request: Request, slug: str) -> Response:
-        organization = self.owned(slug)
+        organization = self.paying(slug)
         name, value = next(iter(self.body(SubscriptionChange).items()))
         change = self._change(organization, name, value)
 
@@ -187,7 +187,7 @@ class TopUpsView(BillingView):
     )
     @idempotent
     def post(self, request: Request, slug: str) -> Response:
-        organization = self.owned(slug)
+        organization = self.paying(slug)
         seconds = self.body(TopUp)["compute_seconds"]
 
         def buy(at: datetime) -> Any:
@@ -208,7 +208,7 @@ class LimitsView(BillingView):
 
     @extend_schema(summary="On-demand usage and its limit", responses=LimitsShape)
     def get(self, request: Request, slug: str) -> Response:
-        return self.tagged(self._json(self.seen_by_editors(slug)))
+        return self.tagged(self._json(self.seen_by_payers(slug)))
 
     @extend_schema(
         summary="Set on-demand usage off, limited or unlimited",
@@ -228,7 +228,7 @@ class LimitsView(BillingView):
     )
     @idempotent
     def put(self, request: Request, slug: str) -> Response:
-        organization = self.owned(slug)
+        organization = self.paying(slug)
         body = self.body(LimitsChange)
 
         def change(at: datetime) -> Any:
@@ -281,5 +281,5 @@ class LimitHistoryView(BillingView):
 
     @extend_schema(summary="Who changed the limit, newest first", responses=LimitHistoryShape)
     def get(self, request: Request, slug: str) -> Response:
-        changes = limit_history(self.seen_by_editors(slug), self.at)
+        changes = limit_history(self.seen_by_payers(slug), self.at)
         return self.tagged({"results": LimitChangeShape(changes, many=True).data})

@@ -57,6 +57,9 @@ class OrganizationShape(Shape):
     name = serializers.CharField()
     zone = serializers.CharField()
     requires_second_factor = serializers.BooleanField()
+    billing_contact = serializers.CharField(
+        allow_null=True, help_text="For owners, editors and billing managers; else null."
+    )
     created_at = InstantField()
     role = serializers.ChoiceField(Role.choices)
     subscription_state = serializers.ChoiceField(SubscriptionState.choices, allow_null=True)
