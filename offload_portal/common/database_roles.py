@@ -7,6 +7,8 @@ are only ever added to.
 from django.db import connection
 
 ONLY_ADDED = ("orgs_auditentry", "orgs_auditseal")
+# Usage entries grow while their hour is open, and a trigger refuses it afterwards.
+NEVER_DELETED = ("usage_ledgerentry", "usage_unpaidtime")
 ONLY_READ = ("django_migrations",)
 
 
@@ -26,6 +28,7 @@ def grant_to(role: str) -> None:
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {name}",
             f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {name}",
             *(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name}" for table in ONLY_ADDED),
+            *(f"REVOKE DELETE, TRUNCATE ON {table} FROM {name}" for table in NEVER_DELETED),
             *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {name}" for table in ONLY_READ),
         ):
             cursor.execute(statement)

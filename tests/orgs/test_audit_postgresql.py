@@ -13,13 +13,13 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, connections, transaction
 
-from offload_portal.common.database_roles import grant_to
 from orgs import services
 from orgs.models import AuditEntry, AuditSeal, AuditText
 from orgs.selectors.audit_chain import verdict_of
 from orgs.selectors.audit_guard import unguarded
 from orgs.services import sealing
 from tests.factories import actor
+from tests.roles import application_role
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
@@ -135,26 +135,8 @@ def application(place, owner, at):
     """A connection as the application's own role, which `grant_to` has just given its rights."""
     change(place, owner, at, "Asia/Tokyo")
     sealing.seal_entries(at=at)
-    role, password = f"portal_app_{secrets.token_hex(4)}", secrets.token_hex(8)
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
-    try:
-        grant_to(role)
-        grant_to(role)
-        parameters = connection.get_connection_params()
-        with psycopg.connect(
-            host=parameters.get("host"),
-            port=parameters.get("port"),
-            dbname=parameters["dbname"],
-            user=role,
-            password=password,
-            autocommit=True,
-        ) as link:
-            yield link
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP OWNED BY {role}")
-            cursor.execute(f"DROP ROLE {role}")
+    with application_role() as link:
+        yield link
 
 
 @pytest.mark.parametrize(

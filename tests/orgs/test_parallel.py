@@ -9,8 +9,15 @@ from django.db import connection, connections
 from offload_portal.common.actors import PORTAL
 from offload_portal.common.refusals import Refusal
 from orgs import services
-from orgs.enums import LicenseState, Role
-from orgs.models import Invitation, License, MemberRequest, Membership, Organization
+from orgs.enums import LicenseState, NewsKind, Role
+from orgs.models import (
+    Invitation,
+    License,
+    MemberRequest,
+    Membership,
+    Notification,
+    Organization,
+)
 from orgs.services.requests import Answer, answer_request, make_request
 from tests import factories
 from tests.factories import actor
@@ -82,6 +89,26 @@ def test_the_last_license_goes_to_one(owner, place, join, at):
     assert License.objects.held().count() == 1
     assert License.objects.filter(state=LicenseState.QUEUED).count() == 7
     assert Organization.objects.get(pk=place.pk).licenses_held == 1
+
+
+def test_licenses_that_come_free_at_once_go_to_the_first_in_the_queue(owner, place, join, at):
+    services.set_license_pool(actor=PORTAL, at=at, organization=place, licenses=4)
+    people = [join(place, f"P{number}") for number in range(9)]
+    order = {"actor": actor(owner), "organization": place}
+    for number, person in enumerate(people):
+        services.grant_to_person(at=at + timedelta(seconds=number), person=person, **order)
+    later = at + timedelta(minutes=1)
+    in_threads(
+        [
+            lambda person=person: services.remove_member(at=later, person=person, **order)
+            for person in people[:4]
+        ]
+    )
+    held = License.objects.held().order_by("granted_at", "id").values_list("person_id", flat=True)
+    assert list(held) == [person.pk for person in people[4:8]]
+    assert License.objects.get(state=LicenseState.QUEUED).person_id == people[8].pk
+    told = Notification.objects.filter(kind=NewsKind.LICENSE_GIVEN, at=later)
+    assert sorted(told.values_list("person_id", flat=True)) == sorted(held)
 
 
 def test_a_link_that_is_followed_twice_at_once_is_accepted_once(owner, place, at):
