@@ -184,6 +184,12 @@ CELERY_BEAT_SCHEDULE = {
         # A tick that waited longer than a minute is stale: the next one does its work.
         "options": {"expires": max(METER_EVERY_SECONDS, 10)},
     },
+    # A forecast looks at a week, so that it needs no look each minute.
+    "forecasts": {
+        "task": "sessions.tasks.warn_of_forecasts",
+        "schedule": timedelta(minutes=15),
+        "options": {"expires": 900},
+    },
     "forget-keys": {"task": "sessions.tasks.forget_keys", "schedule": timedelta(minutes=1)},
     # Sealing trails writing, so that writing never waits for it.
     "seal-audit": {
@@ -374,6 +380,8 @@ LIMIT_NOTICE_SECONDS = env.whole_number("LIMIT_NOTICE_SECONDS", 600, least=0)
 NOTICE_SECONDS = tuple(
     sorted(env.numbers("NOTICE_SECONDS", (900, 300), least=1, most=86_400), reverse=True)
 )
+# Owners are warned at these shares of the commitment, the on-demand limit and each cap.
+ALERT_PERCENT = tuple(sorted(env.numbers("ALERT_PERCENT", (50, 75, 90, 100), least=1, most=100)))
 SUBSCRIPTION_NOTICE_SECONDS = env.whole_number("SUBSCRIPTION_NOTICE_SECONDS", 86_400, least=0)
 ON_DEMAND_RATE_MICROUSD = env.whole_number("ON_DEMAND_RATE_MICROUSD", 50, least=0)
 TRIAL_DAYS = env.whole_number("TRIAL_DAYS", 14, least=1)

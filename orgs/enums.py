@@ -91,6 +91,8 @@ class NewsKind(models.TextChoices):
     REQUEST_ANSWERED = "request_answered", _("Your request is answered")
     ORGANIZATION_DELETED = "organization_deleted", _("An organization of yours is deleted")
     SIGN_IN_CHANGED = "sign_in_changed", _("An operator changes how you sign in")
+    USAGE_ALERT = "usage_alert", _("Use comes near a limit")
+    USAGE_NORMAL = "usage_normal", _("Use is below its limit again")
 
 
 # These come by e-mail whatever a person chose: without them nobody could get in, or stay safe.
@@ -200,6 +202,7 @@ class Event(models.TextChoices):
     SUBSCRIPTION_RESUMED = "subscription.resumed", _("Subscription resumed")
     COMMITMENT_CHANGED = "commitment.changed", _("Committed usage changed")
     LIMIT_CHANGED = "limit.changed", _("On-demand limit changed")
+    ALERTS_CHANGED = "alerts.changed", _("Alerts changed")
     TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
     SESSION_STARTED = "session.started", _("Session started")
     SESSION_ENDED = "session.ended", _("Session ended")

@@ -21,9 +21,14 @@ def sweep() -> None:
 @shared_task
 def meter(*, organization_id: str) -> None:
     """Meter one organization now: a hint after a change, never the truth."""
-    services.meter_organization(
-        organization_id=uuid.UUID(organization_id), at=cut_to_second(timezone.now())
-    )
+    key, at = uuid.UUID(organization_id), cut_to_second(timezone.now())
+    services.meter_and_warn(organization_id=key, at=at)
+
+
+@shared_task
+def warn_of_forecasts() -> None:
+    """Warn where time runs out before the period does; twice at once does no harm."""
+    services.warn_of_forecasts(at=cut_to_second(timezone.now()))
 
 
 @shared_task

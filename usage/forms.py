@@ -141,3 +141,39 @@ class LimitForm(ServiceForm):
             cleaned["limit"] = None
             self.errors.pop("limit", None)  # what was typed there is not asked for
         return cleaned
+
+
+class SharesField(forms.CharField):
+    """Whole percent, separated by commas or spaces; gives a list of numbers."""
+
+    def __init__(self, **options: Any) -> None:
+        attributes = {"class": "input", "inputmode": "numeric", "autocomplete": "off"}
+        super().__init__(max_length=80, widget=forms.TextInput(attrs=attributes), **options)
+
+    def to_python(self, value: object) -> Any:
+        text = (super().to_python(value) or "").replace("%", " ")
+        parts = re.split(r"[\s,;，、]+", text.strip(" ,;，、"))
+        if not all(re.fullmatch(r"\d{1,3}", part, re.ASCII) for part in parts):
+            raise ValidationError(_("Write whole percent, for example 50, 75, 90, 100."))
+        return [int(part) for part in parts]
+
+    def run_validators(self, value: Any) -> None:
+        """The bounds are the services'."""
+
+
+class AlertForm(ServiceForm):
+    """When and whom to warn; who may be chosen is given."""
+
+    alert_thresholds = SharesField(
+        label=_("Percent used"), help_text=_("Separated by commas, from 1 to 100.")
+    )
+    alert_recipients = forms.MultipleChoiceField(
+        label=_("Who is told"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("With none chosen all owners are told."),
+    )
+
+    def __init__(self, *args: Any, people: list[tuple[str, str]], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["alert_recipients"].choices = people  # type: ignore[attr-defined]

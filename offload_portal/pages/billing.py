@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
+from offload_portal.pages.alerts import shown_alerts
 from orgs.frames import Frame, organization_page
 from orgs.selectors import contacts
 from usage import charts
@@ -34,6 +35,7 @@ def billing(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Members see what is left and who can change it; owners and editors see everything."""
     view = allowance_of(frame.organization, frame.at)
     context = {"view": view, "lasts": lasts_text(view), "subscription": view.subscription}
+    context["open_alerts"] = shown_alerts(frame)
     if not frame.membership.sees_usage:
         people = [contact.name for contact in contacts(frame.organization)]
         return render(request, "billing/member.html", frame.context(people=people, **context))

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from offload_portal.pages import billing, billing_changes
+from offload_portal.pages import alerts, billing, billing_changes
 
 urlpatterns = [
     path("organizations/<slug:slug>/subscribe/", billing_changes.subscribe, name="subscribe"),
     path("organizations/<slug:slug>/billing/", billing.billing, name="billing"),
     path("organizations/<slug:slug>/billing/limits/", billing_changes.limits, name="limits"),
+    path("organizations/<slug:slug>/billing/alerts/", alerts.alerts, name="alerts"),
     path(
         "organizations/<slug:slug>/billing/commitment/",
         billing_changes.commitment,

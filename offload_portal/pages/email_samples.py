@@ -65,8 +65,45 @@ def _contexts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
             {**waiting, "count": 12, "names": ["Ada", LONG], "more": 10},
         ),
         *_accepted(home),
+        *_alerts(),
         ("", NewsKind.ORGANIZATION_DELETED, {**home, "by": "Olga Owner", "link": _link("/")}),
         *_sign_in(),
+    ]
+
+
+def _alerts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
+    bare: dict[str, Any] = {"name": "", "folded": [], "expected_at": None, "in_money": False}
+    committed = {**bare, "bound": "commitment", "threshold": 100, "used": 172_800}
+    committed |= {"limit": 172_800, "folded": ["90", "75", "50"]}
+    moved = {**bare, "bound": "moved", "threshold": 0, "used": 1_250_000, "limit": 0}
+    limit = {**bare, "bound": "on_demand", "threshold": 50, "used": 12_500_000_000}
+    limit |= {"limit": 25_000_000_000, "in_money": True}
+    forecast = {**bare, "bound": "forecast", "threshold": 0, "used": 0, "limit": 0}
+    facts = {
+        "organization": ORGANIZATION,
+        "items": [committed, {**moved, "in_money": True}],
+        "burn": 43_200,
+        "forecast_at": AT,
+        "earliest": AT,
+        "latest": datetime(2026, 7, 19, tzinfo=UTC),
+        "has_range": True,
+        "users": [{"name": LONG, "amount": 90_000}, {"name": "欧阳娜娜", "amount": 3_600}],
+        "images": [{"name": "registry.example.com/team/build-environment:2026-07", "amount": 12}],
+        "can_act": True,
+        "ask": "",
+        "link": _link("/organizations/acme/billing/limits/"),
+    }
+    link = _link("/organizations/acme/billing/")
+    early = {**forecast, "expected_at": AT}
+    told = {**facts, "items": [limit], "can_act": False, "ask": "Olga Owner", "link": link}
+    bare_facts = {**facts, "items": [early], "latest": None, "users": [], "images": []}
+    normal = {"organization": ORGANIZATION, "is_new_period": False, "items": [limit], "link": link}
+    return [
+        ("", NewsKind.USAGE_ALERT, facts),
+        (_("to an editor"), NewsKind.USAGE_ALERT, told),
+        (_("a forecast"), NewsKind.USAGE_ALERT, bare_facts),
+        ("", NewsKind.USAGE_NORMAL, normal),
+        (_("a new period"), NewsKind.USAGE_NORMAL, {**normal, "is_new_period": True}),
     ]
 
 

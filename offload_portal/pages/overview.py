@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from offload_portal.pages import overview_needs as needs
 from offload_portal.pages import overview_numbers as numbers
+from offload_portal.pages.alerts import shown_alerts
 from offload_portal.pages.get_started import brings_own_engine, start_of
 from offload_portal.pages.home import remember
 from offload_portal.pages.live import asked_part, live_page
@@ -83,9 +84,10 @@ def _running(frame: Frame, page: SessionPage) -> dict[str, Any]:
 def _whole(frame: Frame, *, empty: bool) -> dict[str, Any]:
     view = allowance_of(frame.organization, frame.at)
     steps = first_steps(frame.organization)
+    shown = shown_alerts(frame)
     context = {
         **_allowance(view),
-        "needs": needs.needs_of(frame, view, steps, pool_of(frame.organization).queued),
+        "needs": needs.needs_of(frame, view, steps, pool_of(frame.organization).queued, shown),
         "costs": numbers.costs_of(view),
         "course": _course(frame, view),
         "checklist": [],

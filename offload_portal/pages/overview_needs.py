@@ -1,6 +1,6 @@
 """What waits for an owner, and the first steps of a new organization."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,18 @@ class Need:
     label: str
 
 
-def needs_of(frame: Frame, view: AllowanceView, steps: FirstSteps, queued: int) -> list[Need]:
+def needs_of(
+    frame: Frame,
+    view: AllowanceView,
+    steps: FirstSteps,
+    queued: int,
+    alerts: Sequence[Mapping[str, str]],
+) -> list[Need]:
     """The most urgent first."""
     found = [
         *_of_subscription(frame, view.subscription),
         *_of_allowance(frame, view),
+        *_of_alerts(frame, alerts),
         *_of_people(frame, view.subscription, steps, queued),
     ]
     order = {"danger": 0, "warning": 1, "notice": 2}
@@ -96,6 +103,11 @@ def _of_allowance(frame: Frame, view: AllowanceView) -> list[Need]:
         text = _("Running sessions end in that second, and new ones are refused.")
         return [Need("warning", title, text, limits, _("On-demand usage"))]
     return []
+
+
+def _of_alerts(frame: Frame, alerts: Sequence[Mapping[str, str]]) -> list[Need]:
+    limits, label = link_to(frame, "pages:limits"), _("On-demand usage")
+    return [Need(one["kind"], one["title"], one["text"], limits, label) for one in alerts]
 
 
 def _of_people(

@@ -20,6 +20,7 @@ from sessions.models import Session
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.services.settling import EndOrder, ordered, settle, unsettled_of
 from sessions.services.telling import note_told, onward_of, onwards_of
+from sessions.services.warning import warn_after_metering
 from usage.models import Allowance
 from usage.services import metering, settle_subscription, settle_subscriptions
 
@@ -190,6 +191,12 @@ def _meter_soon(organization_id: uuid.UUID) -> None:
         logger.warning("The broker is away; the next sweep meters %s", organization_id)
 
 
+def meter_and_warn(*, organization_id: uuid.UUID, at: datetime) -> None:
+    """Meter one organization, and say what that makes due (rule 20)."""
+    meter_organization(organization_id=organization_id, at=at)
+    warn_after_metering(metered=[organization_id], at=at)
+
+
 def _due(at: datetime) -> list[uuid.UUID]:
     """Organizations with something to meter, or with a period that is over."""
     unsettled = Session.objects.filter(organization_id=OuterRef("pk")).filter(
@@ -207,12 +214,14 @@ def sweep(*, at: datetime) -> Tick:
     settle_subscriptions(at=at)
     expire_grants(at=at)
     end_overrides_everywhere(at=at)
-    metered = failed = ended = 0
+    failed = ended = 0
+    metered = []
     for organization_id in _due(at):
         try:
             ended += meter_organization(organization_id=organization_id, at=at).ended
-            metered += 1
+            metered.append(organization_id)
         except Exception:  # one organization's fault must not stop the others' meter
             failed += 1
             logger.exception("Organization %s could not be metered", organization_id)
-    return Tick(metered, failed, ended)
+    warn_after_metering(metered=metered, at=at)
+    return Tick(len(metered), failed, ended)

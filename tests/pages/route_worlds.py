@@ -173,6 +173,7 @@ BODIES: dict[Row, dict[str, Any]] = {
     ("PATCH", "/api/v1/organizations/{slug}/subscription"): {"cancelled": True},
     ("POST", "/api/v1/organizations/{slug}/top-ups"): {"compute_seconds": 3_600},
     ("PUT", "/api/v1/organizations/{slug}/limits"): {"mode": "unlimited"},
+    ("POST", "/organizations/{slug}/billing/alerts/"): {"alert_thresholds": "80, 100"},
     ("POST", "/api/v1/organizations/{slug}/policies"): {
         "name": "More", "teams": [TEAM], "terms": {"longest_session_seconds": 7_200},
     },

@@ -1,8 +1,11 @@
+from usage.models.alerts import Alert, AlertSetting
 from usage.models.allowance import Allowance, LimitVersion, Pool, Rate
 from usage.models.ledger import LedgerEntry, UnpaidTime
 from usage.models.plans import Plan, Subscription
 
 __all__ = [
+    "Alert",
+    "AlertSetting",
     "Allowance",
     "LedgerEntry",
     "LimitVersion",

@@ -14,6 +14,7 @@ from offload_portal.api.problems import invalid
 from offload_portal.common.refusals import Refusal
 from offload_portal.pages.api.accounts import period_json
 from offload_portal.pages.api.shapes import (
+    AlertShape,
     ChangeQuery,
     LimitChangeShape,
     LimitHistoryShape,
@@ -41,6 +42,8 @@ from usage.selectors import (
     limit_history,
     subscription_of,
 )
+from usage.selectors.alerts import alert_choice, open_alerts
+from usage.services.alerts import choose_alerts
 
 T = TypeVar("T")
 QUOTED = ("charge_microusd", "effective_at")
@@ -230,8 +233,13 @@ class LimitsView(BillingView):
     def put(self, request: Request, slug: str) -> Response:
         organization = self.paying(slug)
         body = self.body(LimitsChange)
+        alerts = {
+            "thresholds": body.pop("alert_thresholds", None),
+            "recipients": body.pop("alert_recipients", None),
+        }
 
         def change(at: datetime) -> Any:
+            choose_alerts(actor=self.actor, at=at, organization=organization, **alerts)
             return services.set_on_demand(
                 actor=self.actor, at=at, organization=organization, **body
             )
@@ -248,21 +256,24 @@ class LimitsView(BillingView):
         nothing = allowance.left_compute_seconds == 0 and not allowance.let_finish
         running = Session.objects.for_organization(organization).running()
         ends = list(running.order_by("created_at", "id").values_list("pk", flat=True))
+        ready = {name: value[name] for name in ("coming", "period", "alerts")}
         shown = LimitsPreviewShape(
             {
                 **value,
                 "coming": [],
                 "period": None,
+                "alerts": [],
                 "effective_at": effective_at,
                 "left_compute_seconds": allowance.left_compute_seconds,
                 "would_refuse_starts": allowance.left_compute_seconds == 0,
                 "would_end": ends if nothing else [],
             }
         ).data
-        return {**shown, "coming": value["coming"], "period": value["period"]}
+        return {**shown, **ready}
 
     def _json(self, organization: Organization) -> dict[str, Any]:
         allowance: AllowanceView = allowance_of(organization, self.at)
+        choice = alert_choice(organization)
         changes = limit_history(organization, self.at)
         coming = [row for row in changes if row.state is LimitState.TO_COME]
         return {
@@ -272,6 +283,9 @@ class LimitsView(BillingView):
             "used_microusd": allowance.on_demand.used_microusd,
             "coming": LimitChangeShape(coming, many=True).data,
             "period": period_json(allowance),
+            "alert_thresholds": list(choice.thresholds),
+            "alert_recipients": [str(key) for key in choice.recipients],
+            "alerts": AlertShape(open_alerts(organization), many=True).data,
         }
 
 

@@ -131,12 +131,33 @@ class LimitHistoryShape(Shape):
     results = LimitChangeShape(many=True)
 
 
+class AlertShape(Shape):
+    """Of each bound the highest threshold that holds now."""
+
+    bound = serializers.CharField(
+        help_text="`commitment`, `on_demand`, a cap; `forecast`, `moved` (to on-demand)."
+    )
+    threshold = serializers.IntegerField(help_text="Percent; 0 of `forecast` and `moved`.")
+    used = serializers.IntegerField(help_text="When it was said: `in_money` says which unit.")
+    limit = serializers.IntegerField()
+    in_money = serializers.BooleanField(help_text="True: micro-dollars. False: compute-seconds.")
+    expected_at = InstantField(allow_null=True, help_text="Of a forecast.")
+    at = InstantField()
+
+
 class LimitsShape(Shape):
     mode = serializers.ChoiceField(OnDemand.choices)
     limit_microusd = serializers.IntegerField(allow_null=True)
     let_finish = serializers.BooleanField()
     used_microusd = serializers.IntegerField()
     coming = LimitChangeShape(many=True, help_text="Changes that are still to take effect.")
+    alert_thresholds = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Percent, ascending."
+    )
+    alert_recipients = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Who sees everybody's use; empty is all owners."
+    )
+    alerts = AlertShape(many=True)
     period = PeriodShape(allow_null=True)
 
 
@@ -146,6 +167,19 @@ class LimitsChange(Shape):
     let_finish = FlagField(required=False)
     reason = TextField(required=False, allow_blank=True, max_length=200)
     at_once = FlagField(required=False, help_text="Without the notice of a lowered limit.")
+    alert_thresholds = serializers.ListField(
+        child=WholeNumberField(min_value=1, max_value=100),
+        required=False,
+        min_length=1,
+        max_length=10,
+        help_text="Left out, they stay.",
+    )
+    alert_recipients = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=50,
+        help_text="Left out, they stay.",
+    )
 
 
 class LimitsPreviewShape(LimitsShape):

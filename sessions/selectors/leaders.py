@@ -1,0 +1,22 @@
+"""Which images are used most."""
+
+from datetime import datetime
+
+from django.db.models import Count
+
+from orgs.models import Organization
+from sessions.models import ContainerRun
+from usage.selectors.leaders import MOST_LEADING, LeadingUse
+
+
+def leading_images(organization: Organization, since: datetime) -> list[LeadingUse]:
+    """The three used in most sessions that were started since. One statement."""
+    rows = (
+        ContainerRun.objects.filter(
+            session__organization=organization, session__created_at__gte=since
+        )
+        .values("image")
+        .annotate(amount=Count("session_id", distinct=True))
+        .order_by("-amount", "image")[:MOST_LEADING]
+    )
+    return [LeadingUse(row["image"], row["amount"]) for row in rows]
