@@ -26,7 +26,7 @@ from sessions import services
 from sessions.models import Session
 
 # Samples are kept for a while only, and nobody looks at old ones.
-SAMPLES_OF_LAST_DAYS = 8
+SAMPLES_OF_LAST_DAYS = 3
 # Hours of a working day, and how likely a start falls into each.
 HOURS = {8: 2, 9: 6, 10: 8, 11: 7, 12: 2, 13: 5, 14: 8, 15: 7, 16: 5, 17: 3, 18: 1, 20: 1, 22: 1}
 WEEKEND = 0.08
@@ -144,7 +144,7 @@ class Fleet:
         sequence: int,
         moment: Moment,
     ) -> None:
-        at = session.created_at + timedelta(seconds=moment[0])
+        at = session.created_at + timedelta(seconds=moment.passed)
         recent = at > self.end - timedelta(days=SAMPLES_OF_LAST_DAYS)
 
         def act(at: datetime) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import NamedTuple
 
 from offload_portal.pages.demo.cast import Company, Part
 from sessions.services import ActivityReport, ContainerSeen, SampleSeen
@@ -25,8 +26,16 @@ class Burst:
     seconds: int
 
 
-# Seconds from the session's start, the burst that it belongs to, whether that ends with it.
-Moment = tuple[int, Burst, bool]
+class Moment(NamedTuple):
+    """A report: seconds from the session's start, its burst, whether that ends with it.
+
+    `since` is when the report before it in the burst was made.
+    """
+
+    passed: int
+    burst: Burst
+    ends: bool
+    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +105,10 @@ def report_times(plan: SessionPlan, timeout: int) -> Iterator[Moment]:
     """When the client reports, in order."""
     step = timeout - BEFORE_TIMEOUT_SECONDS
     for burst in plan.bursts:
-        yield burst.start, burst, False
-        for passed in range(step, burst.seconds, step):
-            yield burst.start + passed, burst, False
-        yield burst.start + burst.seconds, burst, True
+        times = [*range(0, burst.seconds, step), burst.seconds]
+        for before, passed in zip([0, *times], times, strict=False):
+            ends = passed == burst.seconds
+            yield Moment(burst.start + passed, burst, ends, burst.start + before)
 
 
 def build_report(
@@ -112,9 +121,9 @@ def build_report(
     samples: bool,
 ) -> ActivityReport:
     """What the client saw at the moment: its containers begin with a burst and end with it."""
-    passed, burst, ends = moment
+    burst, ends = moment.burst, moment.ends
     runs: tuple[ContainerSeen, ...] = ()
-    if ends or passed == burst.start:
+    if ends or moment.passed == burst.start:
         runs = tuple(_runs(random, plan, started, burst, ends=ends))
     return ActivityReport(
         sequence=sequence,
@@ -122,7 +131,7 @@ def build_report(
         active_builds=int(plan.builds),
         api_calls=random.randrange(1, 40),
         containers=runs,
-        samples=tuple(_samples(random, started, passed)) if samples and not ends else (),
+        samples=tuple(_samples(random, started, moment)) if samples else (),
     )
 
 
@@ -142,13 +151,16 @@ def _runs(
         )
 
 
-def _samples(random: Random, started: datetime, passed: int) -> Iterator[SampleSeen]:
+def _samples(random: Random, started: datetime, moment: Moment) -> Iterator[SampleSeen]:
+    """Since the report before, each a little more or less than the last."""
     load, memory = random.randrange(40, 320), random.randrange(300, 6_000)
-    for place in range(6):
+    for passed in range(moment.since, moment.passed, SAMPLE_EVERY_SECONDS):
+        load = min(395, max(2, load + random.randrange(-45, 48)))
+        memory = min(7_800, max(200, memory + random.randrange(-120, 140)))
         yield SampleSeen(
-            at=started + timedelta(seconds=passed + place * SAMPLE_EVERY_SECONDS),
-            cpu_milli_percent=max(1, load + random.randrange(-30, 60)) * 1_000,
-            memory_bytes=(memory + random.randrange(-40, 200)) * MEGABYTE,
+            at=started + timedelta(seconds=passed),
+            cpu_milli_percent=load * 1_000,
+            memory_bytes=memory * MEGABYTE,
             network_rx_bytes=random.randrange(1_000, 90 * MEGABYTE),
             network_tx_bytes=random.randrange(1_000, 9 * MEGABYTE),
         )
