@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from offload_portal.common.periods import HOUR, hour_of
+from offload_portal.common.periods import QUARTER, quarter_of
 from usage.changes import (
     CapChanged,
     Change,
@@ -177,7 +177,7 @@ class _Sweep:
     def _all_instants(self, book: Book) -> set[int]:
         """When anything can change: in between the same sessions run at the same rate."""
         instants = {self.since, *self._changes, *self._lumps, *self._joins, *self._leaves}
-        instants.update(range(hour_of(self.since) + HOUR, self.until, HOUR))
+        instants.update(range(quarter_of(self.since) + QUARTER, self.until, QUARTER))
         changes = chain.from_iterable(self._changes.values())
         for pool in chain(book.pools, _brought(changes)):
             instants.update((pool.starts_at, pool.expires_at))
@@ -193,7 +193,7 @@ class _Sweep:
             recheck = self._check(at)
             self._start(at)
             at = self._draw(at, min(self._next(at), recheck))
-        self.tally.close_hour(hour_of(self.until - 1))
+        self.tally.close_quarter(quarter_of(self.until - 1))
 
     def _next(self, at: int) -> int:
         place = bisect_right(self._instants, at)
@@ -205,8 +205,8 @@ class _Sweep:
 
     def _stop(self, session: Metered, at: int) -> None:
         if session.id in self.tally.running:
-            # On the hour its lines have been written already, so `at` names the hour that is open.
-            self.tally.leave(session, hour_of(at))
+            # On the quarter its use was written down already, so `at` names the one that is open.
+            self.tally.leave(session, quarter_of(at))
 
     def _start(self, at: int) -> None:
         for session in self._joins.get(at, ()):
@@ -261,8 +261,8 @@ class _Sweep:
             seconds = 1
             self._walk(at)
         at += seconds
-        if at % HOUR == 0:
-            self.tally.close_hour(at - HOUR)
+        if at % QUARTER == 0:
+            self.tally.close_quarter(at - QUARTER)
         return at
 
     def _whole_seconds(self, at: int, most: int) -> int:

@@ -5,9 +5,10 @@ a stretch is counted once, for all, and each session's share is the difference b
 of that count. A stretch then costs the same with one session as with a thousand.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
-from offload_portal.common.periods import hour_of
+from offload_portal.common.periods import QUARTER, hour_of, quarter_of
 from usage.pools import Source
 from usage.purse import Payment
 
@@ -53,7 +54,8 @@ class Line:
     """What a session used in one UTC hour from one source (product.md rule 17).
 
     `seconds` are wall seconds and hold `lump_seconds`. `rate` is micro-dollars per compute-second,
-    0 where time was paid ahead, and `cost` is always `compute_seconds * rate`.
+    0 where time was paid ahead, and `cost` is always `compute_seconds * rate`. `quarters` are the
+    (wall seconds, compute-seconds) of the hour's four quarters: zones begin their days on them.
     """
 
     session: str
@@ -64,6 +66,7 @@ class Line:
     compute_seconds: int
     rate: int
     cost: int
+    quarters: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Tally:
         self.multiplier = 0  # of all that run, together
         self.cap_multipliers: dict[str, int] = {}  # of those that run under each cap
         self.unpaid: dict[str, Unpaid] = {}
-        self._lines: dict[tuple[int, str, Source], _Sums] = {}
+        self._lines: dict[tuple[int, str, Source], dict[int, _Sums]] = defaultdict(dict)
         # Seconds that all who run have used from a source since the tally began, and, for each
         # session, what that count was when it joined or was last written down.
         self._passed: dict[Source, int] = {}
@@ -102,9 +105,9 @@ class Tally:
         self._joined[session.id] = dict(self._passed)
         self._count(session, session.multiplier)
 
-    def leave(self, session: Metered, hour: int) -> None:
-        """It runs no longer; what it used of `hour` is written down."""
-        self._write(session, hour)
+    def leave(self, session: Metered, quarter: int) -> None:
+        """It runs no longer; what it used of `quarter` is written down."""
+        self._write(session, quarter)
         del self.running[session.id], self._joined[session.id]
         self._count(session, -session.multiplier)
 
@@ -118,22 +121,22 @@ class Tally:
                 del self.cap_multipliers[cap]
 
     def run(self, source: Source, rate: int, seconds: int) -> None:
-        """All who run use whole wall seconds of one source, within one hour."""
+        """All who run use whole wall seconds of one source, within one quarter."""
         self._passed[source] = self._passed.get(source, 0) + seconds
         self._rates[source] = rate
 
-    def close_hour(self, hour: int) -> None:
+    def close_quarter(self, quarter: int) -> None:
         for session in self.running.values():
-            self._write(session, hour)
+            self._write(session, quarter)
 
-    def _write(self, session: Metered, hour: int) -> None:
+    def _write(self, session: Metered, quarter: int) -> None:
         before = self._joined[session.id]
         for source, passed in self._passed.items():
             seconds = passed - before.get(source, 0)
             if seconds:
                 compute_seconds = seconds * session.multiplier
                 payment = Payment(source, compute_seconds, self._rates[source])
-                self._add(session, hour, payment, seconds, 0)
+                self._add(session, quarter, payment, seconds, 0)
         self._joined[session.id] = dict(self._passed)
 
     def pay(
@@ -149,7 +152,7 @@ class Tally:
             paid += payment.compute_seconds
             begun = -(-paid // session.multiplier)
             wall = begun - walls
-            self._add(session, hour_of(at), payment, wall, wall if is_lump else 0)
+            self._add(session, quarter_of(at), payment, wall, wall if is_lump else 0)
             walls = begun
         rest = seconds * session.multiplier - paid
         if rest:
@@ -158,9 +161,9 @@ class Tally:
                 before.seconds + seconds - walls, before.compute_seconds + rest
             )
 
-    def _add(self, session: Metered, hour: int, payment: Payment, wall: int, lump: int) -> None:
-        key = (hour, session.id, payment.source)
-        sums = self._lines.setdefault(key, _Sums(payment.rate))
+    def _add(self, session: Metered, quarter: int, payment: Payment, wall: int, lump: int) -> None:
+        quarters = self._lines[hour_of(quarter), session.id, payment.source]
+        sums = quarters.setdefault(quarter, _Sums(payment.rate))
         sums.seconds += wall
         sums.lump_seconds += lump
         sums.compute_seconds += payment.compute_seconds
@@ -168,15 +171,25 @@ class Tally:
     def lines(self) -> tuple[Line, ...]:
         """In order of hour, session and source."""
         return tuple(
-            Line(
-                session,
-                hour,
-                source,
-                sums.seconds,
-                sums.lump_seconds,
-                sums.compute_seconds,
-                sums.rate,
-                sums.compute_seconds * sums.rate,
-            )
-            for (hour, session, source), sums in sorted(self._lines.items())
+            _line(session, hour, source, quarters)
+            for (hour, session, source), quarters in sorted(self._lines.items())
         )
+
+
+def _line(session: str, hour: int, source: Source, quarters: dict[int, _Sums]) -> Line:
+    """Rates hold from a midnight, so an hour has one."""
+    rate = next(iter(quarters.values())).rate
+    compute_seconds = sum(one.compute_seconds for one in quarters.values())
+    nothing = _Sums(rate)
+    parts = [quarters.get(at, nothing) for at in range(hour, hour + 4 * QUARTER, QUARTER)]
+    return Line(
+        session,
+        hour,
+        source,
+        sum(one.seconds for one in quarters.values()),
+        sum(one.lump_seconds for one in quarters.values()),
+        compute_seconds,
+        rate,
+        compute_seconds * rate,
+        tuple((one.seconds, one.compute_seconds) for one in parts),
+    )

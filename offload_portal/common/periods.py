@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+QUARTER = 900
 HOUR = 3_600
 DAY = 86_400
 
@@ -40,6 +41,11 @@ def from_seconds(seconds: int) -> datetime:
 def hour_of(seconds: int) -> int:
     """The start of the UTC hour that the second is in."""
     return seconds - seconds % HOUR
+
+
+def quarter_of(seconds: int) -> int:
+    """The start of the quarter of an hour, UTC, that the second is in."""
+    return seconds - seconds % QUARTER
 
 
 @dataclass(frozen=True, slots=True, order=True)

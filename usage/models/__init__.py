@@ -2,6 +2,7 @@ from usage.models.alerts import Alert, AlertSetting
 from usage.models.allowance import Allowance, LimitVersion, Pool, Rate
 from usage.models.ledger import LedgerEntry, UnpaidTime
 from usage.models.plans import Plan, Subscription
+from usage.models.rollups import UsageDay, UsageQuarter
 
 __all__ = [
     "Alert",
@@ -14,4 +15,6 @@ __all__ = [
     "Rate",
     "Subscription",
     "UnpaidTime",
+    "UsageDay",
+    "UsageQuarter",
 ]

@@ -29,6 +29,10 @@ class LedgerEntry(models.Model):
     It grows while its hour is open and never changes afterwards. A correction is another
     entry (`corrects` names the one it corrects). Times are seconds, money micro-dollars; `seconds`
     holds `lump_seconds`, those of a gap that was resumed in this hour (rule 15).
+
+    `seconds_1` to `compute_3` say how much of it fell into the hour's second, third and last
+    quarter; the first has the rest. So days of every zone add up, also where one begins at 18:15
+    UTC. A correction stands in the first quarter of its hour.
     """
 
     pk = models.CompositePrimaryKey("organization_id", "hour", "id")
@@ -43,6 +47,12 @@ class LedgerEntry(models.Model):
     seconds = models.BigIntegerField()
     lump_seconds = models.BigIntegerField(default=0)
     compute_seconds = models.BigIntegerField()
+    seconds_1 = models.IntegerField(default=0, db_default=0)
+    seconds_2 = models.IntegerField(default=0, db_default=0)
+    seconds_3 = models.IntegerField(default=0, db_default=0)
+    compute_1 = models.IntegerField(default=0, db_default=0)
+    compute_2 = models.IntegerField(default=0, db_default=0)
+    compute_3 = models.IntegerField(default=0, db_default=0)
     rate_microusd = models.BigIntegerField(default=0)
     cost_microusd = models.BigIntegerField(default=0)
     corrects = models.UUIDField(null=True, blank=True)

@@ -21,6 +21,7 @@ from usage.selectors.contracts import (
     subscription_of,
 )
 from usage.selectors.days import DayOfUse, billing_period, use_by_day
+from usage.selectors.groups import Grouping
 from usage.selectors.ledger import SourceUse, unpaid_of_session, uses_of_sessions
 from usage.selectors.limit_effects import (
     LimitEffect,
@@ -59,6 +60,7 @@ __all__ = [
     "DayOfUse",
     "Grain",
     "GroupBy",
+    "Grouping",
     "LimitChange",
     "LimitEffect",
     "LimitState",

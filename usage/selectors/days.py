@@ -1,26 +1,27 @@
-"""Use by local day and source, straight from the ledger: what charts and reports show."""
+"""Use by local day and source: what charts and reports show."""
 
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from offload_portal.common.periods import Period, local_days
+from offload_portal.common.periods import QUARTER, Period, local_days
 from orgs.models import Organization
-from usage.models import Allowance, LedgerEntry
+from usage.models import Allowance, LedgerEntry, UsageQuarter
 from usage.selectors.ledger import SourceUse
+from usage.selectors.parts import PARTS, as_day, in_whole_hours, part_at, sums_of_parts
 
 
 @dataclass(frozen=True, slots=True)
 class DayOfUse:
     """What was used on one calendar day of a zone, by source; sources without use are left out.
 
-    An entry belongs to the day on which its UTC hour begins there.
+    Use belongs to the day on which its quarter of a UTC hour begins there.
     """
 
     day: date
@@ -50,28 +51,69 @@ def use_by_day(
 ) -> tuple[DayOfUse, ...]:
     """Each local day of [start, end), days without use included. One statement.
 
-    `people` and `sessions` (a query of identifiers) narrow it; without them it is everything.
+    `people` and `sessions` (a query of identifiers) narrow it, and are asked of the ledger;
+    everything is in the rollups.
     """
-    entries = LedgerEntry.objects.filter(
-        organization_id=organization_id, hour__gte=start, hour__lt=end
+    if people is None and sessions is None:
+        found = _everything(organization_id, start, end, zone)
+    else:
+        found = _narrowed(organization_id, start, end, zone, people, sessions)
+    by_day: dict[date, dict[str, SourceUse]] = {}
+    for day, source, *sums in found:
+        by_day.setdefault(day, {})[source] = SourceUse(*sums)
+    return tuple(
+        DayOfUse(local.day, by_day.get(local.day, {})) for local in local_days(zone, start, end)
     )
+
+
+Found = tuple[date, str, int, int, int]
+
+
+def _everything(
+    organization_id: uuid.UUID, start: datetime, end: datetime, zone: ZoneInfo
+) -> list[Found]:
+    rows = UsageQuarter.objects.filter(
+        organization_id=organization_id, at__gte=start, at__lt=end
+    ).annotate(day=TruncDate("at", tzinfo=zone))
+    return _summed(rows)
+
+
+def _summed(rows: QuerySet[Any]) -> list[Found]:
+    summed: Any = (
+        rows.values("day", "source")
+        .annotate(wall=Sum("seconds"), compute=Sum("compute_seconds"), cost=Sum("cost_microusd"))
+        .order_by("day", "source")
+    )
+    return [(row["day"], row["source"], row["wall"], row["compute"], row["cost"]) for row in summed]
+
+
+def _narrowed(
+    organization_id: uuid.UUID,
+    start: datetime,
+    end: datetime,
+    zone: ZoneInfo,
+    people: Iterable[uuid.UUID] | None,
+    sessions: QuerySet[Any, Any] | None,
+) -> list[Found]:
+    entries = LedgerEntry.objects.filter(organization_id=organization_id)
     if people is not None:
         entries = entries.filter(person_id__in=list(people))
     if sessions is not None:
         entries = entries.filter(session_id__in=sessions)
-    rows = (
-        entries.annotate(day=TruncDate("hour", tzinfo=zone))
-        .values("day", "source")
-        .annotate(wall=Sum("seconds"), compute=Sum("compute_seconds"), cost=Sum("cost_microusd"))
-        .order_by("day", "source")
-    )
-    found: dict[date, dict[str, SourceUse]] = {}
-    for row in rows:
-        use = SourceUse(row["wall"], row["compute"], row["cost"])
-        found.setdefault(row["day"], {})[row["source"]] = use
-    return tuple(
-        DayOfUse(local.day, found.get(local.day, {})) for local in local_days(zone, start, end)
-    )
+    if in_whole_hours(start, end, zone):
+        whole = entries.in_period(start, end).annotate(day=TruncDate("hour", tzinfo=zone))
+        return _summed(whole)
+    parts = []
+    for number in PARTS:
+        before = timedelta(seconds=number * QUARTER)
+        part = entries.in_period(start - before, end - before).annotate(
+            bucket=TruncDate(part_at(number), tzinfo=zone), group=F("source")
+        )
+        parts.append((number, part))
+    return [
+        (as_day(day), source, wall, compute, cost)
+        for day, source, wall, compute, cost, _sessions in sums_of_parts(parts)
+    ]
 
 
 def billing_period(organization: Organization) -> Period | None:

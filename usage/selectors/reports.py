@@ -1,11 +1,12 @@
 """Usage by time and group, straight from the ledger: one selector for page, API and CSV.
 
-An entry belongs to the hour, day or month in which its UTC hour begins, in the zone asked for.
+Use belongs to the hour, day or month, in the zone asked for, in which its quarter of a UTC hour
+begins. Where range and days begin on the UTC hour, whole entries are added up, else their quarters.
 """
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,12 +14,19 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, DateField, F, QuerySet, Sum, Value
 from django.db.models.functions import TruncDate, TruncMonth
-from django.utils.translation import gettext as _
 
-from offload_portal.common.periods import Period, cut_to_second, day_start
-from orgs.models import Organization, Person
-from usage.enums import EntrySource
+from offload_portal.common.periods import QUARTER, Period, cut_to_second, day_start
+from orgs.models import Organization
 from usage.models import Allowance, LedgerEntry
+from usage.selectors.groups import (
+    BY_ENGINE_SIZE,
+    BY_MEMBER,
+    BY_SOURCE,
+    BY_TEAM,
+    NOT_GROUPED,
+    Grouping,
+)
+from usage.selectors.parts import PARTS, as_day, as_instant, in_whole_hours, part_at, sums_of_parts
 
 
 class Grain(StrEnum):
@@ -31,14 +39,17 @@ class Grain(StrEnum):
 class GroupBy(StrEnum):
     NONE = "none"
     MEMBER = "member"
+    TEAM = "team"
     ENGINE_SIZE = "engine_size"
     SOURCE = "source"
 
 
-COLUMNS = {
-    GroupBy.MEMBER: "person_id",
-    GroupBy.ENGINE_SIZE: "engine_size",
-    GroupBy.SOURCE: "source",
+GROUPINGS = {
+    GroupBy.NONE: NOT_GROUPED,
+    GroupBy.MEMBER: BY_MEMBER,
+    GroupBy.TEAM: BY_TEAM,
+    GroupBy.ENGINE_SIZE: BY_ENGINE_SIZE,
+    GroupBy.SOURCE: BY_SOURCE,
 }
 
 
@@ -52,12 +63,18 @@ class UsageQuestion:
     zone: ZoneInfo
     person_ids: frozenset[uuid.UUID] | None = None
 
-    def entries(self) -> QuerySet[LedgerEntry]:
+    def entries(self, part: int = 0) -> QuerySet[LedgerEntry]:
+        """Those whose hour, or the given quarter of it, begins in the range."""
+        before = timedelta(seconds=part * QUARTER)
         entries = LedgerEntry.objects.for_organization(self.organization)
-        entries = entries.in_period(self.start, self.end)
+        entries = entries.in_period(self.start - before, self.end - before)
         if self.person_ids is not None:
             entries = entries.filter(person_id__in=self.person_ids)
         return entries
+
+    @property
+    def is_in_whole_hours(self) -> bool:
+        return in_whole_hours(self.start, self.end, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,7 @@ class UsageRow:
 @dataclass(frozen=True, slots=True)
 class UsageReport:
     grain: Grain
-    group_by: GroupBy
+    group_by: str  # the name of the grouping
     start: datetime
     end: datetime
     rows: tuple[UsageRow, ...]
@@ -98,7 +115,7 @@ def usage_by(
     end: datetime,
     *,
     grain: Grain = Grain.DAY,
-    group_by: GroupBy = GroupBy.NONE,
+    group_by: GroupBy | Grouping = GroupBy.NONE,
     zone: ZoneInfo | None = None,
     person_ids: Iterable[uuid.UUID] | None = None,
 ) -> UsageReport:
@@ -112,7 +129,7 @@ def usage_by(
     marks = Allowance.objects.filter(pk=organization.pk).values_list("metered_until", flat=True)
     return UsageReport(
         grain=grain,
-        group_by=group_by,
+        group_by=grouping_of(group_by).name,
         start=start,
         end=end,
         rows=rows,
@@ -121,81 +138,123 @@ def usage_by(
     )
 
 
+def grouping_of(group_by: GroupBy | Grouping) -> Grouping:
+    return GROUPINGS[group_by] if isinstance(group_by, GroupBy) else group_by
+
+
 def usage_sums(question: UsageQuestion) -> UsageSums:
     """Of the whole range; a session counts once in it."""
-    return _sums(question.entries().aggregate(**_aggregates()))
+    found = _found(question, Grain.WHOLE, NOT_GROUPED)
+    return found[0][2] if found else UsageSums()
 
 
 def usage_rows(
-    question: UsageQuestion, grain: Grain, group_by: GroupBy = GroupBy.NONE
+    question: UsageQuestion, grain: Grain, group_by: GroupBy | Grouping = GroupBy.NONE
 ) -> tuple[UsageRow, ...]:
     """In order of time, then of compute time within one bucket of a whole range, else of group.
 
-    One statement, and one more for members' names.
+    One statement, and one more for members' names or their teams.
     """
+    grouping = grouping_of(group_by)
+    found = _found(question, grain, grouping)
+    meanings = grouping.meanings(question.organization, {value for _at, value, _sums in found})
+    sums: dict[tuple[Any, str, str], UsageSums] = {}
+    for bucket, value, more in found:
+        group, label = meanings[value]
+        sums[bucket, group, label] = _both(sums.get((bucket, group, label), UsageSums()), more)
+    rows = [_row(question, grain, *key, one) for key, one in sums.items()]
+    if grain is Grain.WHOLE:
+        rows.sort(key=lambda row: (-row.sums.compute_seconds, row.label, row.group))
+    else:
+        rows.sort(key=lambda row: (row.start, row.group))
+    return tuple(rows)
+
+
+def _both(one: UsageSums, other: UsageSums) -> UsageSums:
+    return replace(
+        one,
+        seconds=one.seconds + other.seconds,
+        compute_seconds=one.compute_seconds + other.compute_seconds,
+        cost_microusd=one.cost_microusd + other.cost_microusd,
+        sessions=one.sessions + other.sessions,
+    )
+
+
+Found = tuple[Any, Any, UsageSums]  # the bucket, the grouping's value, their sums
+
+
+def _found(question: UsageQuestion, grain: Grain, grouping: Grouping) -> list[Found]:
     if question.start >= question.end:
-        return ()
-    found: list[Any] = list(
+        return []
+    if question.is_in_whole_hours:
+        return _in_whole_hours(question, grain, grouping)
+    parts = [
+        (
+            number,
+            question.entries(number).annotate(
+                bucket=_bucket(grain, question.zone, part_at(number)), group=grouping.column
+            ),
+        )
+        for number in PARTS
+    ]
+    return [
+        (_plain(grain, bucket), _key(grouping, value), UsageSums(*sums))
+        for bucket, value, *sums in sums_of_parts(parts)
+    ]
+
+
+def _in_whole_hours(question: UsageQuestion, grain: Grain, grouping: Grouping) -> list[Found]:
+    rows: Any = (
         question.entries()
-        .annotate(bucket=_bucket(grain, question.zone), group=_group(group_by))
+        .annotate(bucket=_bucket(grain, question.zone, F("hour")), group=grouping.column)
         .values("bucket", "group")
-        .annotate(**_aggregates())
+        .annotate(
+            wall=Sum("seconds"),
+            compute=Sum("compute_seconds"),
+            cost=Sum("cost_microusd"),
+            sessions=Count("session_id", distinct=True),
+        )
         .order_by("bucket", "group")
     )
-    if grain is Grain.WHOLE:
-        found.sort(key=lambda row: (-row["compute"], str(row["group"])))
-    labels = _labels(group_by, {row["group"] for row in found})
-    return tuple(_row(question, grain, row, labels) for row in found)
+    return [
+        (
+            row["bucket"],
+            row["group"],
+            UsageSums(row["wall"], row["compute"], row["cost"], row["sessions"]),
+        )
+        for row in rows
+        if row["sessions"]
+    ]
 
 
-def _aggregates() -> dict[str, Any]:
-    return {
-        "wall": Sum("seconds", default=0),
-        "compute": Sum("compute_seconds", default=0),
-        "cost": Sum("cost_microusd", default=0),
-        "sessions": Count("session_id", distinct=True),
-    }
-
-
-def _sums(row: dict[str, Any]) -> UsageSums:
-    return UsageSums(row["wall"], row["compute"], row["cost"], row["sessions"])
-
-
-def _bucket(grain: Grain, zone: ZoneInfo) -> Any:
+def _bucket(grain: Grain, zone: ZoneInfo, at: Any) -> Any:
     if grain is Grain.HOUR:
         return F("hour")
     if grain is Grain.DAY:
-        return TruncDate("hour", tzinfo=zone)
+        return TruncDate(at, tzinfo=zone)
     if grain is Grain.MONTH:
-        return TruncMonth("hour", tzinfo=zone, output_field=DateField())
+        return TruncMonth(at, tzinfo=zone, output_field=DateField())
     return Value("")
 
 
-def _group(group_by: GroupBy) -> Any:
-    return F(COLUMNS[group_by]) if group_by in COLUMNS else Value("")
+def _plain(grain: Grain, bucket: Any) -> Any:
+    """A composed query's bucket, which SQLite gives as text."""
+    if grain is Grain.WHOLE:
+        return bucket
+    if grain is Grain.HOUR:
+        return as_instant(bucket)
+    return as_day(bucket)
 
 
-def _labels(group_by: GroupBy, groups: set[Any]) -> dict[Any, str]:
-    if group_by is GroupBy.SOURCE:
-        return {source.value: str(source.label) for source in EntrySource}
-    if group_by is GroupBy.MEMBER:
-        people = Person.objects.filter(pk__in=groups).values_list("pk", "name", "email")
-        names = {key: name or email for key, name, email in people.order_by("pk")}
-        return {key: names.get(key, _("Somebody who is gone")) for key in groups}
-    return {group: str(group) for group in groups}
+def _key(grouping: Grouping, value: Any) -> Any:
+    return uuid.UUID(str(value)) if grouping.is_key else value
 
 
 def _row(
-    question: UsageQuestion, grain: Grain, row: dict[str, Any], labels: dict[Any, str]
+    question: UsageQuestion, grain: Grain, bucket: Any, group: str, label: str, sums: UsageSums
 ) -> UsageRow:
-    bounds = bucket_bounds(question, grain, row["bucket"])
-    return UsageRow(
-        start=bounds.start,
-        end=bounds.end,
-        group=str(row["group"]),
-        label=labels.get(row["group"], str(row["group"])),
-        sums=_sums(row),
-    )
+    bounds = bucket_bounds(question, grain, bucket)
+    return UsageRow(bounds.start, bounds.end, group, label, sums)
 
 
 def bucket_bounds(question: UsageQuestion, grain: Grain, bucket: Any) -> Period:

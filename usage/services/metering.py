@@ -13,33 +13,29 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
 from offload_portal.common.locks import lock_alone
-from offload_portal.common.periods import from_seconds, to_seconds
+from offload_portal.common.periods import to_seconds
 from usage import drawdown
 from usage.forecast import Onward
-from usage.models import Allowance, LedgerEntry, LimitVersion, Pool, Rate, UnpaidTime
+from usage.models import Allowance, LimitVersion, Pool, Rate, UnpaidTime
 from usage.pools import in_turn, payers
 from usage.rates import RateTable
+from usage.services.entries import SessionTime, write_lines
 from usage.services.foresight import FIELDS as FORESEEN
 from usage.services.foresight import foresee, horizon, note_payer
 from usage.services.periods import roll_period
 
-
-@dataclass(frozen=True, slots=True)
-class SessionTime:
-    """One session's time in a window, as the meter hands it down. Instants are POSIX seconds.
-
-    `onward` is how it goes on after the window; None where it has ended or bills nothing yet.
-    """
-
-    session_id: uuid.UUID
-    person_id: uuid.UUID
-    engine_size: str
-    order: tuple[int, int]
-    multiplier: int
-    spans: tuple[tuple[int, int], ...]
-    lumps: tuple[tuple[int, int], ...]
-    ended_at: int | None
-    onward: Onward | None = None
+__all__ = [
+    "SessionTime",
+    "Swept",
+    "book_of",
+    "draw",
+    "lock",
+    "look_ahead",
+    "next_source",
+    "refresh_left",
+    "release",
+    "reserve",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ def draw(allowance: Allowance, times: Sequence[SessionTime], until: datetime) ->
         to_seconds(until),
     )
     periods = [*([to_seconds(first_period)] if first_period else []), *boundaries]
-    _write_lines(allowance, periods, drawn.lines, times)
+    write_lines(allowance, periods, drawn.lines, times)
     _write_pools(drawn.pool_draws)
     _write_unpaid(allowance, drawn.unpaid)
     switched = note_payer(allowance, drawn)
@@ -206,75 +202,6 @@ def _limit_changes(
 
 
 # From what was drawn to rows
-
-
-def _write_lines(
-    allowance: Allowance,
-    periods: Sequence[int],
-    lines: Sequence[drawdown.Line],
-    times: Sequence[SessionTime],
-) -> None:
-    """Open hours grow, new hours begin: the lock is held, so nobody adds in between."""
-    sessions = {time.session_id: time for time in times}
-    known = _open_entries(allowance, lines)
-    new = []
-    for line in lines:
-        key = (uuid.UUID(line.session), line.hour, str(line.source))
-        if key in known:
-            _grow(allowance, known[key], line)
-        else:
-            new.append(_entry(allowance, sessions[key[0]], periods, line))
-    LedgerEntry.objects.bulk_create(new)
-
-
-def _open_entries(
-    allowance: Allowance, lines: Sequence[drawdown.Line]
-) -> dict[tuple[uuid.UUID, int, str], uuid.UUID]:
-    if not lines:
-        return {}
-    first = min(line.hour for line in lines)
-    rows = LedgerEntry.objects.filter(
-        organization_id=allowance.organization_id,
-        hour=from_seconds(first),
-        corrects=None,
-        session_id__in={line.session for line in lines},
-    ).values_list("session_id", "hour", "source", "id")
-    return {(session, to_seconds(hour), source): key for session, hour, source, key in rows}
-
-
-def _grow(allowance: Allowance, entry: uuid.UUID, line: drawdown.Line) -> None:
-    LedgerEntry.objects.filter(
-        organization_id=allowance.organization_id, hour=from_seconds(line.hour), id=entry
-    ).update(
-        seconds=F("seconds") + line.seconds,
-        lump_seconds=F("lump_seconds") + line.lump_seconds,
-        compute_seconds=F("compute_seconds") + line.compute_seconds,
-        cost_microusd=F("cost_microusd") + line.cost,
-    )
-
-
-def _entry(
-    allowance: Allowance, time: SessionTime, periods: Sequence[int], line: drawdown.Line
-) -> LedgerEntry:
-    return LedgerEntry(
-        organization_id=allowance.organization_id,
-        hour=from_seconds(line.hour),
-        session_id=time.session_id,
-        person_id=time.person_id,
-        source=str(line.source),
-        engine_size=time.engine_size,
-        period_start=_period_start(periods, line.hour),
-        seconds=line.seconds,
-        lump_seconds=line.lump_seconds,
-        compute_seconds=line.compute_seconds,
-        rate_microusd=line.rate,
-        cost_microusd=line.cost,
-    )
-
-
-def _period_start(periods: Sequence[int], hour: int) -> datetime:
-    """A boundary is a midnight, so an hour lies in one period whole."""
-    return from_seconds(max((at for at in periods if at <= hour), default=hour))
 
 
 def _write_pools(draws: Mapping[str, int]) -> None:

@@ -1,0 +1,96 @@
+"""Entries cut into the quarters of their hour, so that days of every zone can be added up."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
+
+from offload_portal.common.periods import HOUR, QUARTER, to_seconds
+from usage.models import LedgerEntry
+
+PARTS = range(4)
+ONE_DAY = timedelta(days=1)
+
+
+def part_at(number: int) -> Any:
+    """The instant at which the `number`-th quarter of an entry's hour begins, counted from 0."""
+    if not number:
+        return F("hour")
+    step = timedelta(seconds=number * QUARTER)
+    return ExpressionWrapper(F("hour") + step, output_field=DateTimeField())
+
+
+def part_of(number: int) -> tuple[Any, Any, Any]:
+    """Wall seconds, compute-seconds and micro-dollars of the quarter.
+
+    The first is what the others leave, so that parts always add up to their entry.
+    """
+    if number:
+        compute = F(f"compute_{number}")
+        return F(f"seconds_{number}"), compute, compute * F("rate_microusd")
+    later_seconds = F("seconds_1") + F("seconds_2") + F("seconds_3")
+    later = F("compute_1") + F("compute_2") + F("compute_3")
+    cost = F("cost_microusd") - later * F("rate_microusd")
+    return F("seconds") - later_seconds, F("compute_seconds") - later, cost
+
+
+def in_whole_hours(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
+    """Do the range and all days of the zone in it begin on the UTC hour?"""
+    if to_seconds(start) % HOUR or to_seconds(end) % HOUR:
+        return False
+    at = start
+    while at < end + ONE_DAY:
+        offset = at.astimezone(zone).utcoffset() or timedelta(0)
+        if offset % timedelta(hours=1):
+            return False
+        at += ONE_DAY
+    return True
+
+
+def sums_of_parts(
+    entries: Iterable[tuple[int, QuerySet[LedgerEntry]]],
+) -> list[tuple[Any, Any, int, int, int, int]]:
+    """(bucket, group, wall, compute, cost, sessions) over parts. One statement.
+
+    `entries` are pairs of a part's number and its entries, which have a `bucket` and a `group`.
+    """
+    queries: list[str] = []
+    given: list[Any] = []
+    for number, rows in entries:
+        wall, compute, cost = part_of(number)
+        named = rows.annotate(wall=wall, compute=compute, cost=cost).order_by()
+        text, values = named.values_list(
+            "bucket", "group", "session_id", "wall", "compute", "cost"
+        ).query.sql_with_params()
+        queries.append(f"SELECT * FROM ({text}) AS part_{number}")  # noqa: S608 - the ORM's own text
+        given.extend(values)
+    columns = 'b(bucket, "group", session, wall, compute, cost)'
+    whole = f"WITH {columns} AS ({' UNION ALL '.join(queries)})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'{whole} SELECT bucket, "group", SUM(wall), SUM(compute), SUM(cost),'  # noqa: S608 - composed of the ORM's own text
+            " COUNT(DISTINCT CASE WHEN wall <> 0 OR compute <> 0 OR cost <> 0 THEN session END)"
+            ' FROM b WHERE wall <> 0 OR compute <> 0 OR cost <> 0 GROUP BY bucket, "group"'
+            ' ORDER BY bucket, "group"',
+            given,
+        )
+        return [
+            (row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5])
+            for row in cursor.fetchall()
+        ]
+
+
+def as_instant(value: Any) -> datetime:
+    """SQLite gives an instant of a composed query as text."""
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def as_day(value: Any) -> date:
+    """The same of a day."""
+    if isinstance(value, str):
+        return date.fromisoformat(value[:10])
+    return value.date() if isinstance(value, datetime) else value
