@@ -45,7 +45,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("orgs", "0012_labels_that_a_policy_requires"),
-        ("usage", "0004_when_time_runs_out"),
+        ("usage", "0006_alerts"),
     ]
 
     operations = [
