@@ -50,6 +50,25 @@ def notify(
     post(letters, at)
 
 
+def copy_to_billing_contact(
+    *,
+    kind: NewsKind,
+    at: datetime,
+    organization: Organization,
+    people: Sequence[Person],
+    facts: Context,
+) -> None:
+    """The same mail to the organization's billing contact, unless one of `people` has the address.
+
+    It is nobody's account: there is no copy in the portal and nothing to decline.
+    """
+    to = organization.billing_contact
+    if not to or any(person.email.lower() == to for person in people):
+        return
+    sealed = sealed_letter(kind, "", facts)
+    post([Letter(kind, to, sealed, organization.pk)], at)
+
+
 def _declined(kind: NewsKind, people: Sequence[Person]) -> Collection[uuid.UUID]:
     if kind in ALWAYS_BY_MAIL:
         return ()

@@ -156,6 +156,22 @@ def test_thresholds_that_mean_nothing_are_refused(organization, owner, at, thres
         choose(organization, owner, at, thresholds=thresholds)
 
 
+def test_the_billing_contact_gets_a_copy_and_learns_whom_to_ask(
+    organization, owner, at, outbox, used
+):
+    for address, expected in (("books@example.com", 2), (owner.email, 1)):
+        organization.billing_contact = address
+        organization.save()
+        Alert.objects.all().delete()
+        outbox.clear()
+        used(50)
+        warn(organization, at)
+        assert len(outbox) == expected
+        assert address in {message.to[0] for message in outbox}
+        copies = [message for message in outbox if message.to == ["books@example.com"]]
+        assert all("Olga Owner" in str(copy.body) for copy in copies), "whom to ask"
+
+
 def test_members_are_not_told_of_everybodys_use(organization, owner, member, at):
     with pytest.raises(Refusal, match="can be warned"):
         choose(organization, owner, at, recipients=[member.pk])

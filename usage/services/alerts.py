@@ -20,7 +20,7 @@ from orgs.models import Membership, Organization
 from orgs.selectors import contacts
 from orgs.services import audit
 from orgs.services.mails import portal_link
-from orgs.services.news import notify
+from orgs.services.news import copy_to_billing_contact, notify
 from usage.alerts import FORECAST, MOVED, Reached, due, is_over
 from usage.models import Alert, AlertSetting
 from usage.selectors.alert_words import facts_of_alert
@@ -202,6 +202,13 @@ def _tell(
         # The portal keeps its copy longer than names may have to stand.
         in_portal={"users": []},
     )
+    copy_to_billing_contact(
+        kind=NewsKind.USAGE_ALERT,
+        at=at,
+        organization=organization,
+        people=list(can_act),
+        facts={**facts, **for_reader(organization, can_act=False)},
+    )
 
 
 def _folded(news: News, row: Alert) -> list[str]:
@@ -258,6 +265,9 @@ def _tell_normal(organization: Organization, news: News, at: datetime) -> None:
         organization=organization,
         people=people,
         context=lambda _person: facts,
+    )
+    copy_to_billing_contact(
+        kind=NewsKind.USAGE_NORMAL, at=at, organization=organization, people=people, facts=facts
     )
 
 
