@@ -203,6 +203,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "webhooks": {
+        "task": "orgs.tasks.deliver_webhooks",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "forget-mail": {"task": "orgs.tasks.forget_mail", "schedule": timedelta(hours=6)},
     "tidy-sessions": {"task": "sessions.tasks.tidy", "schedule": timedelta(hours=1)},
     "tidy": {"task": "offload_portal.api.tasks.tidy", "schedule": timedelta(hours=1)},
@@ -382,6 +387,10 @@ NOTICE_SECONDS = tuple(
 )
 # Owners are warned at these shares of the commitment, the on-demand limit and each cap.
 ALERT_PERCENT = tuple(sorted(env.numbers("ALERT_PERCENT", (50, 75, 90, 100), least=1, most=100)))
+# Webhooks go to public addresses over https, unless the operator says otherwise.
+WEBHOOK_ALLOW_HTTP = env.flag("WEBHOOK_ALLOW_HTTP")
+WEBHOOK_ALLOWED_NETWORKS = env.names("WEBHOOK_ALLOWED_NETWORKS")
+WEBHOOK_CA_FILE = env.text("WEBHOOK_CA_FILE", "")
 SUBSCRIPTION_NOTICE_SECONDS = env.whole_number("SUBSCRIPTION_NOTICE_SECONDS", 86_400, least=0)
 ON_DEMAND_RATE_MICROUSD = env.whole_number("ON_DEMAND_RATE_MICROUSD", 50, least=0)
 TRIAL_DAYS = env.whole_number("TRIAL_DAYS", 14, least=1)

@@ -93,6 +93,7 @@ class NewsKind(models.TextChoices):
     SIGN_IN_CHANGED = "sign_in_changed", _("An operator changes how you sign in")
     USAGE_ALERT = "usage_alert", _("Use comes near a limit")
     USAGE_NORMAL = "usage_normal", _("Use is below its limit again")
+    WEBHOOK_OFF = "webhook_off", _("A webhook is switched off")
 
 
 # These come by e-mail whatever a person chose: without them nobody could get in, or stay safe.
@@ -123,6 +124,29 @@ class RequestState(models.TextChoices):
     APPROVED = "approved", _("Approved")
     DECLINED = "declined", _("Declined")
     WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class WebhookEvent(models.TextChoices):
+    """What receivers may ask for; names of audit events are theirs."""
+
+    SESSION_STARTED = "session.started", _("Session started")
+    SESSION_ENDED = "session.ended", _("Session ended")
+    ALERT_RAISED = "alert.raised", _("Alert")
+    ALERT_OVER = "alert.over", _("Alert is over")
+    LIMIT_CHANGED = "limit.changed", _("On-demand limit changed")
+    SUBSCRIPTION_STARTED = "subscription.started", _("Subscription started")
+    SUBSCRIPTION_CHANGED = "subscription.changed", _("Subscription changed")
+    SUBSCRIPTION_CANCELLED = "subscription.cancelled", _("Subscription cancelled")
+    SUBSCRIPTION_RESUMED = "subscription.resumed", _("Subscription resumed")
+    COMMITMENT_CHANGED = "commitment.changed", _("Committed usage changed")
+    TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
+
+
+class DeliveryState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    SENDING = "sending", _("Being sent")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
 
 
 class MailState(models.TextChoices):
@@ -202,6 +226,10 @@ class Event(models.TextChoices):
     SUBSCRIPTION_RESUMED = "subscription.resumed", _("Subscription resumed")
     COMMITMENT_CHANGED = "commitment.changed", _("Committed usage changed")
     LIMIT_CHANGED = "limit.changed", _("On-demand limit changed")
+    WEBHOOK_ADDED = "webhook.added", _("Webhook added")
+    WEBHOOK_CHANGED = "webhook.changed", _("Webhook changed")
+    WEBHOOK_ROTATED = "webhook.rotated", _("Webhook's secret changed")
+    WEBHOOK_REMOVED = "webhook.removed", _("Webhook removed")
     ALERTS_CHANGED = "alerts.changed", _("Alerts changed")
     TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
     SESSION_STARTED = "session.started", _("Session started")

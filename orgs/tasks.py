@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from offload_portal.common.periods import cut_to_second
-from orgs.services import outbox, sealing
+from orgs.services import outbox, publishing, sealing, webhooks
 
 
 @shared_task
@@ -29,4 +29,13 @@ def deliver_mail() -> None:
 @shared_task
 def forget_mail() -> None:
     """Mail and news whose time is over go."""
-    outbox.forget(at=cut_to_second(timezone.now()))
+    at = cut_to_second(timezone.now())
+    outbox.forget(at=at)
+    webhooks.forget(at=at)
+
+
+@shared_task(time_limit=600)
+def deliver_webhooks() -> None:
+    """Send the webhooks that are due. Runs each minute, and at once as a hint after a commit."""
+    if webhooks.deliver(at=cut_to_second(timezone.now())) == webhooks.MOST_AT_ONCE:
+        publishing.hint()

@@ -66,6 +66,7 @@ def _contexts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
         ),
         *_accepted(home),
         *_alerts(),
+        ("", NewsKind.WEBHOOK_OFF, {**home, "host": "hooks.example.com"}),
         ("", NewsKind.ORGANIZATION_DELETED, {**home, "by": "Olga Owner", "link": _link("/")}),
         *_sign_in(),
     ]

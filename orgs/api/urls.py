@@ -9,6 +9,7 @@ from orgs.api import (
     policies,
     requests,
     teams,
+    webhooks,
 )
 
 urlpatterns = [
@@ -37,4 +38,24 @@ urlpatterns = [
     ),
     path("organizations/<slug:slug>/audit", audit.AuditView.as_view()),
     path("organizations/<slug:slug>/audit.csv", audit.AuditCSVView.as_view()),
+    path("organizations/<slug:slug>/webhooks", webhooks.WebhooksView.as_view()),
+    path(
+        "organizations/<slug:slug>/webhooks/<uuid:webhook_id>", webhooks.WebhookItemView.as_view()
+    ),
+    path(
+        "organizations/<slug:slug>/webhooks/<uuid:webhook_id>/secret",
+        webhooks.WebhookSecretView.as_view(),
+    ),
+    path(
+        "organizations/<slug:slug>/webhooks/<uuid:webhook_id>/test",
+        webhooks.WebhookTestView.as_view(),
+    ),
+    path(
+        "organizations/<slug:slug>/webhooks/<uuid:webhook_id>/deliveries",
+        webhooks.DeliveriesView.as_view(),
+    ),
+    path(
+        "organizations/<slug:slug>/webhooks/deliveries/<uuid:delivery_id>/replay",
+        webhooks.ReplayView.as_view(),
+    ),
 ]

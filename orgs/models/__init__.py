@@ -14,6 +14,7 @@ from orgs.models.people import Person
 from orgs.models.policies import PolicyMark, PolicyOverride, PolicyTarget
 from orgs.models.requests import MemberRequest
 from orgs.models.tokens import Token
+from orgs.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "AccessLoss",
@@ -40,4 +41,6 @@ __all__ = [
     "Team",
     "TeamMember",
     "Token",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

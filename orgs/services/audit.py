@@ -13,8 +13,9 @@ from typing import Any
 
 from offload_portal.common.actors import Actor
 from orgs import chain
-from orgs.enums import Event
+from orgs.enums import Event, WebhookEvent
 from orgs.models import AuditEntry, AuditText, Invitation, Team, Token
+from orgs.services.publishing import publish
 
 MOST_TEXT = 500
 
@@ -84,7 +85,25 @@ def record_many(
         for kind, identifier in subjects
     ]
     texts.keep()
+    _publish(event, actor, at, organization_id, subjects, after)
     return AuditEntry.objects.bulk_create(entries)
+
+
+def _publish(
+    event: Event,
+    actor: Actor,
+    at: datetime,
+    organization_id: uuid.UUID | None,
+    subjects: Sequence[tuple[str, uuid.UUID | None]],
+    after: Mapping[str, Any] | None,
+) -> None:
+    """What receivers may ask for goes to them, too; free words and names stay here."""
+    if event not in WebhookEvent.values:
+        return
+    told = {name: value for name, value in (after or {}).items() if not isinstance(value, Named)}
+    for kind, identifier in subjects:
+        data = {"kind": kind, "id": identifier, "actor_id": actor.id, **told}
+        publish(organization_id=organization_id, event=event, at=at, data=data)
 
 
 class _Texts:

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from offload_portal.pages.api.documents import document
 from orgs import services
 from orgs.models import LicenseGrant
+from orgs.services import webhooks
 from orgs.services.overrides import OverrideChange, add_override
 from orgs.services.requests import make_request
 from tests.api.conftest import Api
@@ -33,7 +34,18 @@ pytestmark = pytest.mark.django_db
 
 EXAMPLES = 10
 # Fields whose values a rule may refuse that no schema can say: signed, listed, in order.
-RULES = {"cursor", "zone", "plan", "slug", "name", "engine_size", "gpu", "from", "limit_microusd"}
+RULES = {
+    "url",
+    "cursor",
+    "zone",
+    "plan",
+    "slug",
+    "name",
+    "engine_size",
+    "gpu",
+    "from",
+    "limit_microusd",
+}
 # Of a policy: what goes together, and bounds that lean on one another.
 RULES |= {"terms", "targets", "until", "description", "offload", "gpu_allowed", "engine_sizes"}
 RULES |= {"idle_timeout_seconds", "idle_timeout_least_seconds", "idle_timeout_most_seconds"}
@@ -88,6 +100,9 @@ def world(
     people = [member.pk]
     team = services.create_team(name="Web", person_ids=people, **order)
     invited = services.invite(emails=["invited@example.com"], **order)
+    hook = webhooks.add_endpoint(
+        url="https://hooks.example.com/", events=["alert.raised"], **order
+    ).endpoint
     change = services.add_many_to_team(person_ids=[owner.pk], team_id=team.pk, **order)
     grant = LicenseGrant.objects.get(organization=organization, person=member)
     longer = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), people)
@@ -99,6 +114,8 @@ def world(
         "session_id": started["id"],
         "person_id": str(member.pk),
         "team_id": str(team.pk),
+        "webhook_id": str(hook.pk),
+        "delivery_id": str(webhooks.send_test(endpoint_id=hook.pk, **order).pk),
         "change_id": str(change.undo_id),
         "invitation_id": str(invited.sent[0].invitation.pk),
         "grant_id": str(grant.pk),

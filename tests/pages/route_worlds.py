@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from orgs import services
 from orgs.enums import Role
 from orgs.models import LicenseGrant, Notification, Organization, Person
-from orgs.services import tokens
+from orgs.services import tokens, webhooks
 from orgs.services.overrides import OverrideChange, add_override
 from orgs.services.requests import make_request
 from tests import factories
@@ -136,6 +136,9 @@ def _things(
     long = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), [member.pk])
     asked = make_request(person=member, kind="hours", **{**order, "actor": actor(member)})
     mine: dict[str, Any] = {"actor": actor(member), "at": at, "person": member}
+    hook = webhooks.add_endpoint(
+        url="https://hooks.example.com/", events=["alert.raised"], **order
+    ).endpoint
     token = tokens.issue_token(name="ci", scopes=ALL[:1], **mine)
     return {
         "slug": place.slug,
@@ -144,6 +147,8 @@ def _things(
         "session_id": session,
         "person_id": member.pk,
         "team_id": team.pk,
+        "webhook_id": hook.pk,
+        "delivery_id": webhooks.send_test(endpoint_id=hook.pk, **order).pk,
         "change_id": undo,
         "policy_id": add_override(change=long, **order).pk,
         "request_id": asked.pk,
@@ -167,6 +172,10 @@ BODIES: dict[Row, dict[str, Any]] = {
     },
     ("PATCH", "/api/v1/organizations/{slug}/members/{person_id}"): {"role": "editor"},
     ("POST", "/api/v1/organizations/{slug}/teams"): {"name": "New"},
+    ("POST", "/api/v1/organizations/{slug}/webhooks"): {
+        "url": "https://hooks.example.com/", "events": ["alert.raised"],
+    },
+    ("PATCH", "/api/v1/organizations/{slug}/webhooks/{webhook_id}"): {"is_enabled": False},
     ("PATCH", "/api/v1/organizations/{slug}/teams/{team_id}"): {"name": "New"},
     ("POST", "/api/v1/organizations/{slug}/licenses/grants"): {"to": "all"},
     ("POST", "/api/v1/organizations/{slug}/subscription"): {"plan": "team"},

@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 
 from offload_portal.common.actors import Actor
 from offload_portal.common.refusals import not_found
-from orgs.enums import Event, NewsKind
+from orgs.enums import Event, NewsKind, WebhookEvent
 from orgs.models import Membership, Organization
 from orgs.selectors import contacts
 from orgs.services import audit
 from orgs.services.mails import portal_link
 from orgs.services.news import copy_to_billing_contact, notify
+from orgs.services.publishing import publish
 from usage.alerts import FORECAST, MOVED, Reached, due, is_over
 from usage.models import Alert, AlertSetting
 from usage.selectors.alert_words import facts_of_alert
@@ -108,7 +109,18 @@ def warn(
     news = _written(state, view, at, with_forecast=with_forecast)
     if news.alerts:
         _tell(organization, view, news, images, at)
+        for row in news.alerts:
+            publish(
+                organization_id=row.organization_id,
+                event=WebhookEvent.ALERT_RAISED,
+                at=at,
+                data=facts_of_alert(row),
+            )
     if news.over:
+        for facts in news.normal:
+            publish(
+                organization_id=organization_id, event=WebhookEvent.ALERT_OVER, at=at, data=facts
+            )
         _tell_normal(organization, news, at)
     return len(news.alerts)
 

@@ -1,0 +1,48 @@
+"""An event becomes one delivery for each receiver that wants it, in the event's transaction."""
+
+import json
+import logging
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from orgs.models import WebhookDelivery, WebhookEndpoint
+
+logger = logging.getLogger(__name__)
+
+
+def publish(
+    *, organization_id: uuid.UUID | None, event: str, at: datetime, data: Mapping[str, Any]
+) -> None:
+    """Write what is to be sent. One statement where nobody listens."""
+    if organization_id is None:
+        return
+    rows = WebhookEndpoint.objects.filter(organization_id=organization_id, is_enabled=True)
+    wanted = [row for row in rows.order_by("id") if event in row.events]
+    if wanted:
+        body = body_of(event, at, {"organization_id": str(organization_id), **data})
+        WebhookDelivery.objects.bulk_create(
+            WebhookDelivery(endpoint=row, event=event, body=body, created_at=at, next_attempt_at=at)
+            for row in wanted
+        )
+        transaction.on_commit(hint, robust=True)
+
+
+def body_of(event: str, at: datetime, data: Mapping[str, Any]) -> str:
+    """Standard Webhooks' shape: `type`, `timestamp`, `data`."""
+    instant = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    whole = {"type": event, "timestamp": instant, "data": dict(data)}
+    return json.dumps(whole, default=str, separators=(",", ":"))
+
+
+def hint() -> None:
+    """Ask a worker to send what is due. A lost message is found by the sweep."""
+    try:
+        current_app.send_task("orgs.tasks.deliver_webhooks", retry=False)
+    except OperationalError:
+        logger.warning("The broker is away; webhooks go out with the next sweep")
