@@ -2,6 +2,7 @@ from django.urls import path
 
 from sessions.api import views
 from sessions.api.engine import EngineView
+from sessions.api.usage import UsageCSVView, UsageView
 
 urlpatterns = [
     path("sessions", views.SessionsView.as_view()),
@@ -14,4 +15,6 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/insights", views.InsightsView.as_view()),
     path("organizations/<slug:slug>/sessions/stop-all", views.StopAllView.as_view()),
     path("organizations/<slug:slug>/sessions.csv", views.SessionsCSVView.as_view()),
+    path("organizations/<slug:slug>/usage", UsageView.as_view()),
+    path("organizations/<slug:slug>/usage.csv", UsageCSVView.as_view()),
 ]

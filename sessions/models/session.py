@@ -102,6 +102,8 @@ class Session(models.Model):
     active_seconds = models.PositiveIntegerField(default=0)
     billed_seconds = models.PositiveIntegerField(default=0)
     container_count = models.PositiveIntegerField(default=0)
+    # The image whose containers ran longest, for charging back.
+    main_image = models.CharField(max_length=255, blank=True, default="", db_default="")
 
     reserved_compute_seconds = models.PositiveIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)

@@ -13,6 +13,7 @@ from orgs.services import audit
 from sessions import clock
 from sessions.enums import EndReason
 from sessions.models import ContainerRun, Session
+from sessions.selectors.use_groups import main_image
 from usage.services import metering
 
 CLOCK_ENDS = frozenset(
@@ -54,6 +55,7 @@ def settle(session: Session, facts: clock.Facts, end: clock.EndFact) -> bool:
         active_seconds=moment.active_seconds,
         billed_seconds=moment.billed_seconds,
         container_count=ContainerRun.objects.filter(session=session).count(),
+        main_image=main_image(session, at),
         reserved_compute_seconds=0,
         version=F("version") + 1,
         **_recorded(session, end, at),

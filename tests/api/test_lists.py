@@ -249,7 +249,11 @@ def test_a_member_sees_only_their_own_use(api, owner, member, colleague, organiz
         "from=2020-03-12T00:00:00Z",
         "grain=hour&from=2026-01-01T00:00:00Z",
         "grain=week",
-        "group_by=team",
+        "group_by=person",
+        "group_by=label:",
+        "group_by=label:1",
+        "group_by=label:a%22b",
+        "from=2026-03-11T00:00:00Z&to=2126-03-11T00:00:00Z",
         "zone=Mars/Olympus",
     ],
 )

@@ -1,5 +1,6 @@
 """Shapes of plans, allowance and usage in JSON."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from offload_portal.api.serializers import InstantField, Shape, TextField, WordField
+from offload_portal.common.labels import MOST_NAME_LETTERS, NAME_PATTERN
 from orgs.zones import is_zone
 from usage.enums import OnDemand
 from usage.selectors import Grain, GroupBy
@@ -14,7 +16,8 @@ from usage.selectors import Grain, GroupBy
 LONGEST_RANGE = timedelta(days=400)
 LONGEST_BY_HOUR = timedelta(days=35)
 GRAINS = [str(Grain.HOUR), str(Grain.DAY), str(Grain.MONTH)]
-GROUPS = [str(GroupBy.MEMBER), str(GroupBy.ENGINE_SIZE), str(GroupBy.SOURCE)]
+GROUPS = [*(str(group) for group in GroupBy if group is not GroupBy.NONE), "image"]
+GROUP_PATTERN = rf"^({'|'.join(GROUPS)}|label:{NAME_PATTERN.removeprefix('^').removesuffix('$')})$"
 
 
 class PlanShape(Shape):
@@ -77,7 +80,12 @@ class AllowanceShape(Shape):
 class UsageQuery(Shape):
     to = InstantField(required=False, help_text="Before this instant; now where it is not given.")
     grain = WordField([(word, word) for word in GRAINS], required=False)
-    group_by = WordField([(word, word) for word in GROUPS], required=False)
+    group_by = TextField(
+        required=False,
+        max_length=6 + MOST_NAME_LETTERS,
+        pattern=GROUP_PATTERN,
+        help_text="`member`, `team`, `engine_size`, `source`, `image`, or `label:NAME`.",
+    )
     zone = TextField(
         required=False, max_length=64, help_text="Whose days; the organization's if left out."
     )
@@ -88,6 +96,12 @@ class UsageQuery(Shape):
             required=False, help_text="At this instant or later; 30 days before `to` if left out."
         )
         return {"from": start, **super().get_fields()}
+
+    def validate_group_by(self, value: str) -> str:
+        if re.fullmatch(GROUP_PATTERN, value) is None:
+            words = ", ".join([*GROUPS, "label:NAME"])
+            raise serializers.ValidationError(_("One of: %(words)s.") % {"words": words})
+        return value
 
     def validate_zone(self, value: str) -> str:
         if not is_zone(value):
@@ -106,14 +120,15 @@ class UsageRowShape(SumsShape):
     start = InstantField()
     end = InstantField()
     group = serializers.CharField(
-        help_text="An identifier, a size, a source; empty without groups."
+        help_text="An identifier, a size, a source, an image, a label's value; `several` teams; "
+        "empty for no team, image or label, and without groups."
     )
     label = serializers.CharField(help_text="What a person reads.")  # type: ignore[assignment]  # a field
 
 
 class UsageShape(Shape):
     grain = serializers.ChoiceField(GRAINS)
-    group_by = serializers.ChoiceField(GROUPS, allow_null=True)
+    group_by = serializers.CharField(allow_null=True)
     zone = serializers.CharField()
     results = UsageRowShape(many=True)
     totals = SumsShape()

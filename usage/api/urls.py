@@ -5,6 +5,4 @@ from usage.api import views
 urlpatterns = [
     path("plans", views.PlansView.as_view()),
     path("organizations/<slug:slug>/allowance", views.AllowanceView.as_view()),
-    path("organizations/<slug:slug>/usage", views.UsageView.as_view()),
-    path("organizations/<slug:slug>/usage.csv", views.UsageCSVView.as_view()),
 ]

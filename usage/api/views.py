@@ -1,33 +1,20 @@
 """Plans, allowance, usage."""
 
-from datetime import datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
-from django.http import HttpResponseBase
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from offload_portal.api.problems import invalid
-from offload_portal.api.renderers import CSVRenderer, JSONRenderer
-from offload_portal.api.serializers import zulu
 from offload_portal.api.views import PortalView
-from offload_portal.common.csv_cells import csv_response
 from orgs.api.access import OrganizationView
 from orgs.enums import Scope
-from orgs.zones import zone_or_utc
-from usage.api.rendering import allowance_json, plan_json, sums_json
+from usage.api.rendering import allowance_json, plan_json
 from usage.api.shapes import (
-    LONGEST_BY_HOUR,
-    LONGEST_RANGE,
     AllowanceShape,
     PlansShape,
-    UsageQuery,
-    UsageShape,
 )
-from usage.selectors import Grain, GroupBy, UsageReport, allowance_of, plans_offered, usage_by
+from usage.selectors import allowance_of, plans_offered
 
 USUAL_RANGE = timedelta(days=30)
 CSV_COLUMNS = (
@@ -66,91 +53,3 @@ class AllowanceView(OrganizationView):
     def get(self, request: Request, slug: str) -> Response:
         organization = self.place(slug).organization
         return self.tagged(allowance_json(allowance_of(organization, self.at)))
-
-
-class UsageAccess(OrganizationView):
-    """A member gets only their own use (rule 2)."""
-
-    tag = "usage"
-    scopes = {"GET": (Scope.USAGE_READ,)}
-    organization_tokens = ("GET",)
-    queries = {"GET": UsageQuery}
-
-    def report(self, slug: str) -> tuple[UsageReport, ZoneInfo]:
-        found = self.place(slug)
-        query = self.query
-        grain = Grain(query.get("grain", Grain.DAY))
-        end = query.get("to", self.at)
-        start = query.get("from", end - USUAL_RANGE)
-        _check_range(start, end, grain)
-        zone = zone_or_utc(query.get("zone") or found.organization.zone)
-        report = usage_by(
-            found.organization,
-            start,
-            end,
-            grain=grain,
-            group_by=GroupBy(query.get("group_by", GroupBy.NONE)),
-            zone=zone,
-            person_ids=None if found.membership.sees_usage else [self.person.pk],
-        )
-        return report, zone
-
-
-def _check_range(start: datetime, end: datetime, grain: Grain) -> None:
-    if start >= end:
-        raise invalid({"from": [_("The range ends before it begins.")]})
-    longest = LONGEST_BY_HOUR if grain is Grain.HOUR else LONGEST_RANGE
-    if end - start > longest:
-        sentence = _("At most %(days)s days with this grain.") % {"days": longest.days}
-        raise invalid({"from": [sentence]})
-
-
-class UsageView(UsageAccess):
-    operation_ids = {"GET": "get_usage"}
-
-    @extend_schema(
-        summary="Usage by time and group",
-        description="Straight from the ledger, corrections included, as of its last metering.",
-        responses=UsageShape,
-    )
-    def get(self, request: Request, slug: str) -> Response:
-        report, zone = self.report(slug)
-        return Response(_json(report, zone))
-
-
-def _json(report: UsageReport, zone: ZoneInfo) -> dict[str, Any]:
-    rows = [
-        {
-            "start": zulu(row.start),
-            "end": zulu(row.end),
-            "group": row.group,
-            "label": row.label,
-            **sums_json(row.sums),
-        }
-        for row in report.rows
-    ]
-    return {
-        "from": zulu(report.start),
-        "to": zulu(report.end),
-        "grain": str(report.grain),
-        "group_by": None if report.group_by is GroupBy.NONE else str(report.group_by),
-        "zone": str(zone),
-        "results": rows,
-        "totals": sums_json(report.totals),
-        "as_of": None if report.as_of is None else zulu(report.as_of),
-    }
-
-
-class UsageCSVView(UsageAccess):
-    operation_ids = {"GET": "download_usage"}
-    renderer_classes = [CSVRenderer, JSONRenderer]
-
-    @extend_schema(summary="Usage as CSV", responses={(200, "text/csv"): str})
-    def get(self, request: Request, slug: str) -> HttpResponseBase:
-        report, _zone = self.report(slug)
-        rows: list[tuple[object, ...]] = [CSV_COLUMNS]
-        for row in report.rows:
-            sums = row.sums
-            numbers = (sums.seconds, sums.compute_seconds, sums.sessions, sums.cost_microusd)
-            rows.append((zulu(row.start), zulu(row.end), row.group, row.label, *numbers))
-        return csv_response(rows, f"{slug}-usage.csv")
