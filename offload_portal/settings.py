@@ -176,6 +176,8 @@ else:
         "store_processed": False,
     }
 METER_EVERY_SECONDS = env.whole_number("METER_EVERY_SECONDS", 60, least=1, most=3_600)
+# How late at most a session ends after the second in which nothing was left.
+BOUNDS_EVERY_SECONDS = env.whole_number("BOUNDS_EVERY_SECONDS", 4, least=1, most=60)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "meter": {
@@ -183,6 +185,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=METER_EVERY_SECONDS),
         # A tick that waited longer than a minute is stale: the next one does its work.
         "options": {"expires": max(METER_EVERY_SECONDS, 10)},
+    },
+    "bounds": {
+        "task": "sessions.tasks.meet_bounds",
+        "schedule": timedelta(seconds=BOUNDS_EVERY_SECONDS),
+        "options": {"expires": BOUNDS_EVERY_SECONDS},
     },
     # A forecast looks at a week, so that it needs no look each minute.
     "forecasts": {

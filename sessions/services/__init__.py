@@ -11,7 +11,13 @@ from sessions.services.engines import engine_failed, engine_lost, engine_ready
 from sessions.services.erasing import delete_organization, erase_person
 from sessions.services.keeping import ContainerSeen, SampleSeen
 from sessions.services.keys import GivenKeys, forget_keys, give_keys, make_keys, note_key_used
-from sessions.services.metering import change_allowance, meter_and_warn, meter_organization, sweep
+from sessions.services.metering import (
+    change_allowance,
+    meet_bounds,
+    meter_and_warn,
+    meter_organization,
+    sweep,
+)
 from sessions.services.reporting import record as record_report
 from sessions.services.starting import StartPreview, preview_start, start
 from sessions.services.warning import warn_of_forecasts
@@ -33,6 +39,7 @@ __all__ = [
     "give_keys",
     "keep_alive",
     "make_keys",
+    "meet_bounds",
     "meter_and_warn",
     "meter_organization",
     "note_key_used",

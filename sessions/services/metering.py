@@ -2,14 +2,24 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import (
+    BigIntegerField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+)
 from kombu.exceptions import OperationalError
 
 from offload_portal.common.periods import to_seconds
@@ -36,6 +46,7 @@ class Tick:
     metered: int
     failed: int
     ended: int
+    organizations: tuple[uuid.UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +225,52 @@ def sweep(*, at: datetime) -> Tick:
     settle_subscriptions(at=at)
     expire_grants(at=at)
     end_overrides_everywhere(at=at)
+    tick = _meter_each(_due(at), at)
+    warn_after_metering(metered=tick.organizations, at=at)
+    return tick
+
+
+def meet_bounds(*, at: datetime) -> Tick:
+    """Meter those that may have met a bound since the last sweep, every few seconds.
+
+    So a session ends soon after the exact second in which nothing is left; the second itself is
+    the same whenever it is found (rule 19).
+    """
+    return _meter_each(near_a_bound(at), at)
+
+
+def _meter_each(organizations: Iterable[uuid.UUID], at: datetime) -> Tick:
     failed = ended = 0
     metered = []
-    for organization_id in _due(at):
+    for organization_id in organizations:
         try:
             ended += meter_organization(organization_id=organization_id, at=at).ended
             metered.append(organization_id)
         except Exception:  # one organization's fault must not stop the others' meter
             failed += 1
             logger.exception("Organization %s could not be metered", organization_id)
-    warn_after_metering(metered=metered, at=at)
-    return Tick(len(metered), failed, ended)
+    return Tick(len(metered), failed, ended, tuple(metered))
+
+
+def near_a_bound(at: datetime) -> list[uuid.UUID]:
+    """Organizations with sessions that could use up what is left before the next sweep is done.
+
+    What a session can use until then: the time between two sweeps and, in one lump, a gap as long
+    as it may stay idle. The forecast names those whose end is due for another reason, as a limit
+    that comes into force; a period that is over may leave nothing.
+    """
+    each = ExpressionWrapper(
+        F("multiplier")
+        * (F("idle_timeout_seconds") + F("idle_end_seconds") + 2 * settings.METER_EVERY_SECONDS),
+        output_field=BigIntegerField(),
+    )
+    running = Session.objects.running().filter(organization_id=OuterRef("pk")).order_by()
+    reach = running.values("organization_id").annotate(reach=Sum(each)).values("reach")
+    near = (
+        Q(left_compute_seconds__lte=F("reach"))
+        | Q(reach__isnull=False, sessions_end_at__lte=at)
+        | Q(reach__isnull=False, period_end__lte=at)
+    )
+    rows = Allowance.objects.annotate(reach=Subquery(reach, output_field=BigIntegerField()))
+    found = rows.filter(near, metered_until__lt=at).order_by("organization_id")
+    return list(found.values_list("organization_id", flat=True))
