@@ -142,6 +142,14 @@ class WebhookEvent(models.TextChoices):
     TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
 
 
+class WebhookStyle(models.TextChoices):
+    """What a receiver takes: the event itself, or a line of text for a chat."""
+
+    STANDARD = "standard", _("The event as JSON (Standard Webhooks)")
+    SLACK = "slack", _("A line for Slack, Mattermost, Rocket.Chat or Teams")
+    DISCORD = "discord", _("A line for Discord")
+
+
 class DeliveryState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     SENDING = "sending", _("Being sent")

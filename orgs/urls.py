@@ -16,6 +16,7 @@ from orgs.views import (
     requests,
     teams,
     tokens,
+    webhooks,
 )
 
 app_name = "orgs"
@@ -87,6 +88,9 @@ urlpatterns = [
         tokens.revoke_of_organization,
         name="revoke_organization_token",
     ),
+    path(f"{HERE}/webhooks/", webhooks.webhooks, name="webhooks"),
+    path(f"{HERE}/webhooks/<uuid:webhook_id>/", webhooks.one, name="webhook"),
+    path(f"{HERE}/webhooks/<uuid:webhook_id>/act/", webhooks.act, name="act_on_webhook"),
     # In front of allauth's own views at these addresses.
     path("identity/o/authorize", identity.AuthorizeView.as_view()),
     path("identity/o/device", identity.DeviceView.as_view()),

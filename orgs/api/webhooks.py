@@ -17,7 +17,8 @@ from offload_portal.api.pagination import (
 )
 from offload_portal.api.serializers import FlagField, InstantField, Shape, TextField, WordField
 from orgs.api.access import OrganizationView
-from orgs.enums import DeliveryState, Scope, WebhookEvent
+from orgs.chat import MOST_TEMPLATE_LETTERS
+from orgs.enums import DeliveryState, Scope, WebhookEvent, WebhookStyle
 from orgs.models import WebhookDelivery, WebhookEndpoint
 from orgs.selectors.webhooks import endpoints_of, find_endpoint
 from orgs.services import webhooks
@@ -29,6 +30,8 @@ class WebhookShape(Shape):
     id = serializers.UUIDField()
     url = serializers.CharField()
     events = serializers.ListField(child=serializers.ChoiceField(WebhookEvent.choices))
+    style = serializers.ChoiceField(WebhookStyle.choices)  # type: ignore[assignment]  # a field
+    template = serializers.CharField(help_text="Of a chat's line; empty is the usual one.")
     is_enabled = serializers.BooleanField(
         help_text="False where it was switched off, was gone (410), or failed for five days."
     )
@@ -46,6 +49,15 @@ class WebhooksShape(Shape):
 class NewWebhook(Shape):
     url = TextField(max_length=500, help_text="https, of a public address.")
     events = serializers.ListField(child=WordField(WebhookEvent.choices), min_length=1)
+    style = WordField(  # type: ignore[assignment]  # a field
+        WebhookStyle.choices, required=False, help_text="`standard` if left out."
+    )
+    template = TextField(
+        max_length=MOST_TEMPLATE_LETTERS,
+        required=False,
+        allow_blank=True,
+        help_text="Of a chat's line: {title}, {organization}, {details}, {time}, {link}, {data.…}.",
+    )
 
 
 class WebhookChange(Shape):
@@ -53,6 +65,8 @@ class WebhookChange(Shape):
     events = serializers.ListField(
         child=WordField(WebhookEvent.choices), min_length=1, required=False
     )
+    style = WordField(WebhookStyle.choices, required=False)  # type: ignore[assignment]  # a field
+    template = TextField(max_length=MOST_TEMPLATE_LETTERS, required=False, allow_blank=True)
     is_enabled = FlagField(required=False)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
@@ -60,17 +61,20 @@ class Answer:
 def target_of(url: str) -> Target:
     """ForbiddenAddressError says what is wrong with it."""
     if not url.isascii() or any(character <= " " for character in url):
-        raise ForbiddenAddressError("The address has characters that must be encoded.")
+        raise ForbiddenAddressError(_("The address has characters that must be encoded."))
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 0)
     except ValueError:
-        raise ForbiddenAddressError("This is no address of the web.") from None
+        raise ForbiddenAddressError(_("This is no address of the web.")) from None
     schemes = ("https", "http") if settings.WEBHOOK_ALLOW_HTTP else ("https",)
     if parts.scheme not in schemes:
-        raise ForbiddenAddressError("The address must begin with https://.")
+        raise ForbiddenAddressError(_("The address must begin with https://."))
     if not parts.hostname or parts.username is not None or parts.fragment:
-        raise ForbiddenAddressError("Give a host, and neither a name nor a fragment.")
+        raise ForbiddenAddressError(_("Give a host, and neither a name nor a fragment."))
+    with contextlib.suppress(ValueError):
+        if not is_allowed(ipaddress.ip_address(parts.hostname)):
+            raise ForbiddenAddressError(_("The host's address is none that webhooks may reach."))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, parts.hostname, port, path)
 
@@ -112,7 +116,7 @@ def resolved(target: Target) -> str:
         raise UnreachableError("The host's name can't be resolved.") from None
     texts = [str(one[4][0]).partition("%")[0] for one in found]
     if not texts or not all(is_allowed(ipaddress.ip_address(text)) for text in texts):
-        raise ForbiddenAddressError("The host's address is none that webhooks may reach.")
+        raise ForbiddenAddressError(_("The host's address is none that webhooks may reach."))
     return texts[0]
 
 

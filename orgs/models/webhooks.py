@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from offload_portal.common.identifiers import uuid7
-from orgs.enums import DeliveryState
+from orgs.enums import DeliveryState, WebhookStyle
 from orgs.models.organizations import Organization
 
 
@@ -22,6 +22,11 @@ class WebhookEndpoint(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="webhooks")
     url = models.CharField(max_length=500)
     events = models.JSONField(default=list)
+    style = models.CharField(
+        max_length=8, choices=WebhookStyle.choices, default=WebhookStyle.STANDARD
+    )
+    # Of a chat's line; empty is the usual one.
+    template = models.CharField(max_length=300, blank=True)
     secret = models.TextField()
     old_secret = models.TextField(blank=True)
     old_secret_until = models.DateTimeField(null=True, blank=True)

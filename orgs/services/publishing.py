@@ -11,7 +11,10 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from orgs import chat
+from orgs.enums import WebhookEvent, WebhookStyle
 from orgs.models import WebhookDelivery, WebhookEndpoint
+from orgs.services.mails import portal_link
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +26,40 @@ def publish(
     if organization_id is None:
         return
     rows = WebhookEndpoint.objects.filter(organization_id=organization_id, is_enabled=True)
-    wanted = [row for row in rows.order_by("id") if event in row.events]
+    wanted = [
+        row for row in rows.select_related("organization").order_by("id") if event in row.events
+    ]
     if wanted:
-        body = body_of(event, at, {"organization_id": str(organization_id), **data})
+        whole = {"organization_id": str(organization_id), **data}
         WebhookDelivery.objects.bulk_create(
-            WebhookDelivery(endpoint=row, event=event, body=body, created_at=at, next_attempt_at=at)
+            WebhookDelivery(
+                endpoint=row,
+                event=event,
+                body=body_for(row, event, at, whole),
+                created_at=at,
+                next_attempt_at=at,
+            )
             for row in wanted
         )
         transaction.on_commit(hint, robust=True)
+
+
+def body_for(row: WebhookEndpoint, event: str, at: datetime, data: Mapping[str, Any]) -> str:
+    """What this receiver takes: the event, or a line of its chat."""
+    if row.style == WebhookStyle.STANDARD:
+        return body_of(event, at, data)
+    titles = dict(WebhookEvent.choices)
+    place = row.organization
+    values = {
+        "event": event,
+        "title": titles.get(event, event),
+        "organization": place.name,
+        "time": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "details": chat.details_of(data),
+        "link": portal_link("pages:overview", place.slug),
+        "data": data,
+    }
+    return chat.body_for(row.style, chat.text_of(row.template, values))
 
 
 def body_of(event: str, at: datetime, data: Mapping[str, Any]) -> str:

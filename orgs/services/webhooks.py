@@ -15,14 +15,15 @@ from django.utils.translation import gettext as _
 from offload_portal.common.actors import PORTAL, Actor
 from offload_portal.common.refusals import Refusal, not_found
 from offload_portal.common.sealing import SealBrokenError, seal, unseal
-from orgs.enums import DeliveryState, Event, NewsKind, WebhookEvent
+from orgs import chat
+from orgs.enums import DeliveryState, Event, NewsKind, WebhookEvent, WebhookStyle
 from orgs.gateways import webhooks as gateway
 from orgs.models import Organization, WebhookDelivery, WebhookEndpoint
 from orgs.services import audit
 from orgs.services.mails import portal_link
 from orgs.services.news import notify
 from orgs.services.notices import owners_of
-from orgs.services.publishing import body_of, hint
+from orgs.services.publishing import body_for, hint
 
 PURPOSE = "webhook"
 MOST_ENDPOINTS = 10
@@ -49,6 +50,23 @@ class Issued:
 # Changes by owners
 
 
+def _checked_line(style: str | None, template: str | None) -> None:
+    if style is not None and style not in WebhookStyle.values:
+        sentence = _("Choose one of the kinds of receivers.")
+        raise Refusal("invalid", sentence, 400, errors={"style": [sentence]})
+    unknown = chat.unknown_names(template or "")
+    if unknown:
+        sentence = _("No event has %(name)s; there are %(known)s and {data.…}.") % {
+            "name": f"{{{unknown[0]}}}",
+            "known": ", ".join(f"{{{name}}}" for name in sorted(chat.NAMES)),
+        }
+        raise Refusal("invalid", sentence, 400, errors={"template": [sentence]})
+    if len(template or "") > chat.MOST_TEMPLATE_LETTERS:
+        sentence = _("A line has at most %(most)s characters.")
+        sentence %= {"most": chat.MOST_TEMPLATE_LETTERS}
+        raise Refusal("invalid", sentence, 400, errors={"template": [sentence]})
+
+
 def _checked(url: str | None, events: Sequence[str] | None) -> None:
     if events is not None and (not events or not set(events) <= set(WebhookEvent.values)):
         sentence = _("Choose one event or more of the list.")
@@ -62,9 +80,18 @@ def _checked(url: str | None, events: Sequence[str] | None) -> None:
 
 @transaction.atomic
 def add_endpoint(
-    *, actor: Actor, at: datetime, organization: Organization, url: str, events: Sequence[str]
+    *,
+    actor: Actor,
+    at: datetime,
+    organization: Organization,
+    url: str,
+    events: Sequence[str],
+    style: str = WebhookStyle.STANDARD,
+    template: str = "",
 ) -> Issued:
+    """A receiver of the events; `style` and `template` make a chat's line of each."""
     _checked(url, events)
+    _checked_line(style, template)
     Organization.objects.select_for_update().get(pk=organization.pk)
     if WebhookEndpoint.objects.filter(organization=organization).count() >= MOST_ENDPOINTS:
         sentence = _("An organization has at most %(most)s webhooks.") % {"most": MOST_ENDPOINTS}
@@ -74,6 +101,8 @@ def add_endpoint(
         organization=organization,
         url=url,
         events=sorted(set(events)),
+        style=style,
+        template=template.strip(),
         secret=seal(secret, PURPOSE),
         created_at=at,
     )
@@ -90,17 +119,22 @@ def change_endpoint(
     endpoint_id: uuid.UUID,
     url: str | None = None,
     events: Sequence[str] | None = None,
+    style: str | None = None,
+    template: str | None = None,
     is_enabled: bool | None = None,
 ) -> WebhookEndpoint:
     """What is None stays. Who switches it on again begins without a failure."""
     row = _find(organization, endpoint_id)
     _checked(url, events)
+    _checked_line(style, template)
+    row.style = row.style if style is None else style
+    row.template = row.template if template is None else template.strip()
     row.url = row.url if url is None else url
     row.events = row.events if events is None else sorted(set(events))
     if is_enabled is not None:
         row.is_enabled = is_enabled
         row.failing_since = None
-    row.save(update_fields=["url", "events", "is_enabled", "failing_since"])
+    row.save(update_fields=["url", "events", "style", "template", "is_enabled", "failing_since"])
     _record(Event.WEBHOOK_CHANGED, actor, at, row)
     return row
 
@@ -134,7 +168,7 @@ def send_test(
 ) -> WebhookDelivery:
     """An event of its own kind, so that no receiver takes it for a real one."""
     row = _find(organization, endpoint_id)
-    body = body_of("test", at, {"organization_id": str(organization.pk)})
+    body = body_for(row, "test", at, {"organization_id": str(organization.pk)})
     return _queued(row, "test", body, at)
 
 
@@ -284,7 +318,7 @@ def _tell_disabled(row: WebhookEndpoint, at: datetime) -> None:
     facts = {
         "organization": organization.name,
         "host": gateway.target_of(row.url).host,
-        "link": portal_link("pages:overview", organization.slug),
+        "link": portal_link("orgs:webhook", organization.slug, row.pk),
     }
     notify(
         kind=NewsKind.WEBHOOK_OFF,

@@ -196,6 +196,9 @@ BODIES: dict[Row, dict[str, Any]] = {
     ("POST", "/api/v1/sessions/{session_id}/keep-alive"): {
         "label": "nightly", "until": "2026-03-11T13:00:00Z",
     },
+    ("POST", "/organizations/{slug}/webhooks/"): {"url": "ftp://example.com"},
+    ("POST", "/organizations/{slug}/webhooks/{webhook_id}/"): {"url": "ftp://example.com"},
+    ("POST", "/organizations/{slug}/webhooks/{webhook_id}/act/"): {"act": "test"},
     ("POST", "/organizations/{slug}/settings/"): {"name": "New", "zone": "Europe/Berlin"},
     ("POST", "/organizations/{slug}/teams/"): {"name": "Api"},
     ("POST", "/organizations/{slug}/teams/{team_id}/rename/"): {"name": "Api"},
