@@ -1,32 +1,29 @@
 """Usage & billing: what may be used, what was used and by whom, at which rates."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from offload_portal.pages.alerts import shown_alerts
+from offload_portal.pages.billing_use import breakdown_context, period_start
 from orgs.frames import Frame, organization_page
 from orgs.selectors import contacts
 from usage import charts
 from usage.selectors import (
     AllowanceView,
-    Grain,
-    GroupBy,
-    UsageQuestion,
     allowance_of,
     limit_history,
     rates_in_force,
-    usage_rows,
     use_by_day,
 )
 
-MOST_MEMBERS = 20
+MOST_LIMITS = 5
 
 
 @require_safe
@@ -36,40 +33,32 @@ def billing(request: HttpRequest, frame: Frame) -> HttpResponse:
     view = allowance_of(frame.organization, frame.at)
     context = {"view": view, "lasts": lasts_text(view), "subscription": view.subscription}
     context["open_alerts"] = shown_alerts(frame)
+    start = period_start(frame, view.period_start)
+    context.update(breakdown_context(request, frame, start))
     if not frame.membership.sees_usage:
         people = [contact.name for contact in contacts(frame.organization)]
         return render(request, "billing/member.html", frame.context(people=people, **context))
-    return render(request, "billing/billing.html", frame.context(**context, **_report(frame, view)))
+    return render(
+        request, "billing/billing.html", frame.context(**context, **_report(frame, view, start))
+    )
 
 
-def _report(frame: Frame, view: AllowanceView) -> dict[str, Any]:
+def _report(frame: Frame, view: AllowanceView, start: datetime) -> dict[str, Any]:
     """The present period, or where there is none the last 30 days."""
-    start = view.period_start or frame.at - timedelta(days=30)
-    # The hour that runs belongs to it; what comes after it isn't there yet.
+    # The second that runs belongs to it; what comes after it isn't there yet.
     end = frame.at + timedelta(seconds=1)
-    question = UsageQuestion(frame.organization, start, end, frame.zone)
     days = use_by_day(frame.organization.pk, start, end, frame.zone)
-    members = usage_rows(question, Grain.WHOLE, GroupBy.MEMBER)
     history = limit_history(frame.organization, frame.at, most=50)
     return {
         "days_chart": charts.usage_by_day(days),
         "left_chart": charts.burn_down(view, days, frame.zone, frame.at),
-        "members": members[:MOST_MEMBERS],
-        "members_more": _more(len(members) - MOST_MEMBERS),
-        "sizes": usage_rows(question, Grain.WHOLE, GroupBy.ENGINE_SIZE),
         "used": sum(day.compute_seconds for day in days),
         "cost": sum(day.cost_microusd for day in days),
         "rates": rates_in_force(view, frame.at),
         "limit_to_come": next((one for one in history if one.state == "to_come"), None),
+        "history": history[:MOST_LIMITS],
         "has_period": view.period_start is not None,
     }
-
-
-def _more(count: int) -> str:
-    if count <= 0:
-        return ""
-    text = ngettext("And %(count)s more member.", "And %(count)s more members.", count)
-    return text % {"count": count}
 
 
 def lasts_text(view: AllowanceView) -> str:

@@ -4,6 +4,7 @@ A session counts whole for one image, the one whose containers ran longest in it
 up to the ledger. `Session.main_image` is written down with the end.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     OuterRef,
+    Q,
     QuerySet,
     Subquery,
     Sum,
@@ -28,9 +30,10 @@ from django.utils.translation import gettext as _
 
 from orgs.models import Organization
 from sessions.models import ContainerRun, Session
-from usage.selectors import GroupBy, Grouping
+from usage.selectors import GroupBy, Grouping, UsageQuestion
 
 LABEL = "label:"
+MOST_LOOKED_AT = 1_000
 
 
 def images_by_time(runs: QuerySet[ContainerRun], until: Any) -> QuerySet[Any, Any]:
@@ -83,3 +86,17 @@ def grouping_of_word(word: str) -> Grouping | GroupBy:
     if word.startswith(LABEL):
         return by_label(word.removeprefix(LABEL))
     return GroupBy(word)
+
+
+def label_names(question: UsageQuestion, *, most: int) -> tuple[str, ...]:
+    """The names of labels that the newest sessions of the range have most. One statement."""
+    sessions = Session.objects.for_organization(question.organization).filter(
+        created_at__lt=question.end
+    )
+    sessions = sessions.filter(Q(ended_at=None) | Q(ended_at__gte=question.start))
+    if question.person_ids is not None:
+        sessions = sessions.filter(person_id__in=question.person_ids)
+    rows = sessions.exclude(labels={}).order_by("-created_at", "-id")
+    newest = rows.values_list("labels", flat=True)[:MOST_LOOKED_AT]
+    found = Counter(name for labels in newest for name in labels)
+    return tuple(sorted(found, key=lambda name: (-found[name], name))[:most])
