@@ -204,6 +204,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "reconcile": {"task": "sessions.tasks.reconcile", "schedule": crontab(hour=3, minute=10)},
     "check-audit": {"task": "orgs.tasks.check_audit", "schedule": crontab(hour=2, minute=40)},
     "mail": {
         "task": "orgs.tasks.deliver_mail",

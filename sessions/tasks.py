@@ -8,7 +8,7 @@ from django.utils import timezone
 from offload_portal.common import heartbeat
 from offload_portal.common.periods import cut_to_second
 from sessions import services
-from sessions.services import forgetting, keys
+from sessions.services import forgetting, keys, reconciling
 
 
 @shared_task
@@ -47,3 +47,9 @@ def forget_keys() -> None:
 def tidy() -> None:
     """Thin samples with their age and delete what was kept long enough (rule 27)."""
     forgetting.tidy(at=cut_to_second(timezone.now()))
+
+
+@shared_task(time_limit=3_600)
+def reconcile() -> None:
+    """Compare ledger, rollups and sessions, nightly; `/readyz` and the pages say what was found."""
+    reconciling.reconcile(at=cut_to_second(timezone.now()))

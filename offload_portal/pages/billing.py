@@ -32,6 +32,7 @@ def billing(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Members see what is left and who can change it; owners and editors see everything."""
     view = allowance_of(frame.organization, frame.at)
     context = {"view": view, "lasts": lasts_text(view), "subscription": view.subscription}
+    context["reconciled"] = view.reconciled
     context["open_alerts"] = shown_alerts(frame)
     start = period_start(frame, view.period_start)
     context.update(breakdown_context(request, frame, start))

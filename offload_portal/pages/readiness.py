@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from offload_portal.celery import app
 from offload_portal.common import heartbeat
 from orgs.selectors.audit_chain import last_check
+from usage.selectors.reconciled import organizations_that_differ
 
 TICKS = 3
 Check = Callable[[datetime], str | None]
@@ -72,6 +73,14 @@ def audit(at: datetime) -> str | None:
     return f"The audit log is not whole ({last.findings} findings): run `manage.py verify_audit`."
 
 
+def reconciliation(at: datetime) -> str | None:
+    """The last nightly comparison found ledger, rollups and sessions to say the same."""
+    count = organizations_that_differ()
+    if not count:
+        return None
+    return f"The numbers of {count} organizations differ: run `manage.py reconcile`."
+
+
 CHECKS: Mapping[str, Check] = {
     "database": database,
     "migrations": migrations,
@@ -79,6 +88,7 @@ CHECKS: Mapping[str, Check] = {
     "cache": kept,
     "meter": meter,
     "audit": audit,
+    "reconciliation": reconciliation,
 }
 
 

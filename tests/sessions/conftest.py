@@ -10,6 +10,7 @@ from sessions.models import Session
 from sessions.selectors import view_by_id, views_of
 from sessions.selectors.reconciliation import differences
 from usage.models import Allowance
+from usage.selectors.rollups import ledger_bounds, rollup_differences
 
 LOOKS = (0, 60, 3_600)
 
@@ -42,3 +43,6 @@ def _every_second_is_explained(request: pytest.FixtureRequest) -> Iterator[None]
             organization_id=allowance.pk, at=last.ended_at + timedelta(seconds=1)
         )
     assert list(differences()) == []
+    for key in Allowance.objects.values_list("pk", flat=True):
+        bounds = ledger_bounds(key)
+        assert bounds is None or list(rollup_differences(key, *bounds)) == []

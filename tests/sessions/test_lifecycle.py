@@ -19,7 +19,7 @@ from tests.sessions.lives import (
     start,
     stop,
 )
-from usage.models import Allowance, LedgerEntry
+from usage.models import Allowance, LedgerEntry, UsageDay, UsageQuarter
 
 pytestmark = pytest.mark.django_db
 
@@ -194,6 +194,8 @@ def test_metering_each_minute_and_once_give_the_same_ledger(organization, owner,
     by_minutes = ledger(organization)
     Session.objects.update(ended_at=None, end_reason="")
     LedgerEntry.objects.all().delete()
+    UsageQuarter.objects.all().delete()
+    UsageDay.objects.all().delete()
     Allowance.objects.update(metered_until=at)
     meter(organization, later(at, 3_960))
     assert ledger(organization) == by_minutes

@@ -2,6 +2,7 @@ from usage.models.alerts import Alert, AlertSetting
 from usage.models.allowance import Allowance, LimitVersion, Pool, Rate
 from usage.models.ledger import LedgerEntry, UnpaidTime
 from usage.models.plans import Plan, Subscription
+from usage.models.reconciliation import Reconciliation
 from usage.models.rollups import UsageDay, UsageQuarter
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Plan",
     "Pool",
     "Rate",
+    "Reconciliation",
     "Subscription",
     "UnpaidTime",
     "UsageDay",

@@ -20,6 +20,7 @@ from usage.enums import EntrySource, OnDemand, PoolKind
 from usage.models import Allowance, LedgerEntry, Pool, Rate, Subscription
 from usage.pools import OnDemand as OnDemandValue
 from usage.pools import OnDemandMode
+from usage.selectors.reconciled import NEVER_RECONCILED, Reconciled, reconciled_of
 
 WEEK = 7 * DAY
 LONGEST_PERIOD = timedelta(days=32)
@@ -112,6 +113,7 @@ class AllowanceView:
     burn_now: Pace = Pace()
     burn_week: Pace = Pace()
     used_by_source: Mapping[str, int] | None = None
+    reconciled: Reconciled = NEVER_RECONCILED
 
     @property
     def rate_per_hour_microusd(self) -> int | None:
@@ -196,7 +198,8 @@ def allowances_of(
 ) -> dict[uuid.UUID, AllowanceView]:
     """By organization; one without a subscription has an allowance of nothing."""
     ids = list(organizations)
-    allowances = {row.organization_id: row for row in Allowance.objects.filter(pk__in=ids)}
+    rows = Allowance.objects.filter(pk__in=ids).select_related("organization__reconciliation")
+    allowances = {row.organization_id: row for row in rows}
     subscriptions = _subscriptions(ids)
     pools, rates, uses = _pools(ids, at), _rates(ids), _uses(ids, at)
     views = {}
@@ -295,6 +298,7 @@ def _view(
     on_demand = _of_on_demand(allowance, used, reserved, rate)
     return AllowanceView(
         organization_id=allowance.organization_id,
+        reconciled=reconciled_of(getattr(allowance.organization, "reconciliation", None)),
         as_of=allowance.metered_until,
         subscription=subscription,
         period_start=allowance.period_start,

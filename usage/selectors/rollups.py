@@ -53,13 +53,18 @@ class RollupDifference:
 def rollup_differences(
     organization_id: uuid.UUID, start: datetime, end: datetime
 ) -> Iterator[RollupDifference]:
-    """Rows of [start, end), whole UTC days, that the ledger does not explain."""
+    """Rows of [start, end) that the ledger does not explain; a day that `end` cuts is left out.
+
+    `start` is a midnight, `end` a whole hour, both UTC.
+    """
     entries = LedgerEntry.objects.filter(organization_id=organization_id)
     while start < end:
         until = min(start + SLICE, end)
         part = entries.in_period(start, until)
         yield from _differences(_quarters_due(part), _quarters(organization_id, start, until))
-        yield from _differences(_sums(day_rows(part)), _days(organization_id, start, until))
+        midnight = until.replace(hour=0)
+        whole = _sums(day_rows(part.filter(hour__lt=midnight)))
+        yield from _differences(whole, _days(organization_id, start, midnight))
         start = until
 
 
