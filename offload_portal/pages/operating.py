@@ -30,6 +30,7 @@ SECTIONS = (
     ("organizations", gettext_lazy("Organizations"), reverse_lazy("pages:operators_organizations")),
     ("people", gettext_lazy("People"), reverse_lazy("pages:operators_people")),
     ("engines", gettext_lazy("Engines"), reverse_lazy("pages:operators_engines")),
+    ("meter", gettext_lazy("Meter"), reverse_lazy("pages:operators_meter")),
     ("records", gettext_lazy("Records"), reverse_lazy("admin:index")),
 )
 P = ParamSpec("P")

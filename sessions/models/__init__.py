@@ -1,6 +1,7 @@
 from sessions.models.activity import ContainerRun, Pulse, Sample, Stretch
 from sessions.models.engine import Engine, EngineKeys, StartTicket
 from sessions.models.keeping import Keeping
+from sessions.models.metering import MeterFailure
 from sessions.models.session import Session
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "Engine",
     "EngineKeys",
     "Keeping",
+    "MeterFailure",
     "Pulse",
     "Sample",
     "Session",

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import (
     BigIntegerField,
     Exists,
@@ -26,7 +26,7 @@ from offload_portal.common.periods import to_seconds
 from orgs.models import Organization
 from orgs.services import end_overrides_everywhere, expire_grants
 from sessions import clock
-from sessions.models import Session
+from sessions.models import MeterFailure, Session
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.services.settling import EndOrder, ordered, settle, unsettled_of
 from sessions.services.telling import note_told, onward_of, onwards_of
@@ -36,6 +36,7 @@ from usage.services import metering, settle_subscription, settle_subscriptions
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+MOST_ERROR_LETTERS, MOST_FAILURES = 500, 1_000
 NOTHING_SWEPT = metering.Swept(exhausted={}, drawn={})
 
 
@@ -246,10 +247,38 @@ def _meter_each(organizations: Iterable[uuid.UUID], at: datetime) -> Tick:
         try:
             ended += meter_organization(organization_id=organization_id, at=at).ended
             metered.append(organization_id)
-        except Exception:  # one organization's fault must not stop the others' meter
+        except Exception as error:  # one organization's fault must not stop the others' meter
             failed += 1
             logger.exception("Organization %s could not be metered", organization_id)
+            _note_failure(organization_id, error, at)
+    if metered:
+        _forget_failures(metered)
     return Tick(len(metered), failed, ended, tuple(metered))
+
+
+def _note_failure(organization_id: uuid.UUID, error: Exception, at: datetime) -> None:
+    """For operators' eyes; that it can't be written must not stop the others either."""
+    text = f"{type(error).__name__}: {error}"[:MOST_ERROR_LETTERS]
+    try:
+        with transaction.atomic():
+            row, made = MeterFailure.objects.get_or_create(
+                organization_id=organization_id,
+                defaults={"first_at": at, "last_at": at, "error": text},
+            )
+            if not made:
+                MeterFailure.objects.filter(pk=row.pk).update(
+                    last_at=at, count=F("count") + 1, error=text
+                )
+    except DatabaseError:
+        logger.exception("The failure of %s could not be noted", organization_id)
+
+
+def _forget_failures(metered: Sequence[uuid.UUID]) -> None:
+    """Who could be metered has no failure any more."""
+    known = set(MeterFailure.objects.order_by("pk").values_list("pk", flat=True)[:MOST_FAILURES])
+    healed = known & set(metered)
+    if healed:
+        MeterFailure.objects.filter(pk__in=healed).delete()
 
 
 def near_a_bound(at: datetime) -> list[uuid.UUID]:

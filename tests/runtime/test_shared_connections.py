@@ -62,7 +62,8 @@ def test_one_that_the_server_has_ended_is_replaced(pool):
     first, second = pool.getconn(), pool.getconn()
     gone = number(first)
     pool.putconn(first)
-    second.execute("SELECT pg_terminate_backend(%s)", [gone])
+    # Waits until the server has really ended it, which takes a while where it is busy.
+    second.execute("SELECT pg_terminate_backend(%s, 10000)", [gone])
     again = pool.getconn()
     assert number(again) != gone
     assert first.closed
