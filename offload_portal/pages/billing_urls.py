@@ -2,9 +2,14 @@
 
 from django.urls import path
 
-from offload_portal.pages import alerts, billing, billing_changes
+from offload_portal.pages import alerts, billing, billing_changes, metrics
 
 urlpatterns = [
+    path(
+        "organizations/<slug:slug>/metrics",
+        metrics.OrganizationMetricsView.as_view(),
+        name="metrics",
+    ),
     path("organizations/<slug:slug>/subscribe/", billing_changes.subscribe, name="subscribe"),
     path("organizations/<slug:slug>/billing/", billing.billing, name="billing"),
     path("organizations/<slug:slug>/billing/limits/", billing_changes.limits, name="limits"),

@@ -232,6 +232,11 @@ class Answer:
     challenge: str
 
 
+def speaks_with_token(route: str) -> bool:
+    """The API, and what Prometheus reads."""
+    return route.startswith("/api/") or route.endswith("/metrics")
+
+
 class Caller:
     """Somebody with a browser and a token. What a request changes is undone after it."""
 
@@ -262,7 +267,7 @@ class Caller:
         return found
 
     def _sent(self, method: str, path: str, body: Any) -> Any:
-        if not path.startswith("/api/"):
+        if not speaks_with_token(path):
             return (
                 self.browser.generic(method, path)
                 if method not in ("GET", "POST")
