@@ -223,6 +223,18 @@ def test_every_way_to_cut_use_adds_up_to_the_ledger(
     ]
 
 
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "UTC"])
+def test_of_nobody_there_is_nothing(
+    organization: Organization, owner: Person, at: datetime, zone: str
+) -> None:
+    worlds.use(organization, owner, at, 100)
+    bounds = (at, at + DAY + timedelta(seconds=1))
+    days = use_by_day(organization.pk, *bounds, ZoneInfo(zone), people=[])
+    assert not any(day.by_source for day in days)
+    report = usage_by(organization, *bounds, zone=ZoneInfo(zone), person_ids=[])
+    assert (report.rows, report.totals.seconds) == ((), 0)
+
+
 def test_who_is_in_two_teams_counts_once(
     organization: Organization, owner: Person, member: Person, at: datetime
 ) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 
@@ -62,11 +63,17 @@ def sums_of_parts(
     for number, rows in entries:
         wall, compute, cost = part_of(number)
         named = rows.annotate(wall=wall, compute=compute, cost=cost).order_by()
-        text, values = named.values_list(
-            "bucket", "group", "session_id", "wall", "compute", "cost"
-        ).query.sql_with_params()
+        columns = ("bucket", "group", "session_id", "wall", "compute", "cost")
+        try:
+            text, values = named.values_list(*columns).query.sql_with_params()
+        except EmptyResultSet:  # no row can be of nobody, so there is nothing to ask
+            continue
         queries.append(f"SELECT * FROM ({text}) AS part_{number}")  # noqa: S608 - the ORM's own text
         given.extend(values)
+    return _summed(queries, given) if queries else []
+
+
+def _summed(queries: list[str], given: list[Any]) -> list[tuple[Any, Any, int, int, int, int]]:
     columns = 'b(bucket, "group", session, wall, compute, cost)'
     whole = f"WITH {columns} AS ({' UNION ALL '.join(queries)})"
     with connection.cursor() as cursor:
