@@ -18,7 +18,7 @@ from offload_portal.pages.live import asked_part, live_page
 from offload_portal.pages.start_commands import Step, machine_steps, metering_steps, session_steps
 from offload_portal.pages.told import told
 from orgs.frames import Frame, organization_page, person_of
-from orgs.selectors import first_steps, pool_of
+from orgs.selectors import first_steps
 from sessions.charts import course_chart
 from sessions.selectors import SessionPage, SessionView, filter_for, session_page
 from sessions.selectors.accounts import account_views
@@ -87,7 +87,7 @@ def _whole(frame: Frame, *, empty: bool) -> dict[str, Any]:
     shown = shown_alerts(frame)
     context = {
         **_allowance(view),
-        "needs": needs.needs_of(frame, view, steps, pool_of(frame.organization).queued, shown),
+        "needs": needs.needs_of(frame, view, steps, shown),
         "costs": numbers.costs_of(view),
         "course": _course(frame, view),
         "checklist": [],

@@ -32,7 +32,6 @@ def needs_of(
     frame: Frame,
     view: AllowanceView,
     steps: FirstSteps,
-    queued: int,
     alerts: Sequence[Mapping[str, str]],
 ) -> list[Need]:
     """The most urgent first."""
@@ -40,7 +39,7 @@ def needs_of(
         *_of_subscription(frame, view.subscription),
         *_of_allowance(frame, view),
         *_of_alerts(frame, alerts),
-        *_of_people(frame, view.subscription, steps, queued),
+        *_of_people(frame, view.subscription, steps),
     ]
     order = {"danger": 0, "warning": 1, "notice": 2}
     return sorted(found, key=lambda need: order[need.kind])
@@ -110,10 +109,9 @@ def _of_alerts(frame: Frame, alerts: Sequence[Mapping[str, str]]) -> list[Need]:
     return [Need(one["kind"], one["title"], one["text"], limits, label) for one in alerts]
 
 
-def _of_people(
-    frame: Frame, subscription: Subscription | None, steps: FirstSteps, queued: int
-) -> list[Need]:
+def _of_people(frame: Frame, subscription: Subscription | None, steps: FirstSteps) -> list[Need]:
     found = []
+    queued = steps.licenses_queued
     if queued:
         title = ngettext(
             "%(count)s member waits for a license",

@@ -11,7 +11,9 @@ from django.db.models.functions import Coalesce, Lower, NullIf
 
 from orgs.enums import LicenseState, MailState, RequestState
 from orgs.models import (
+    Invitation,
     License,
+    LicenseGrant,
     MemberRequest,
     Membership,
     Organization,
@@ -131,39 +133,37 @@ class FirstSteps:
     open_invitations: int
     licenses: int
     licenses_held: int
+    licenses_queued: int
     open_requests: int
     unsent_mails: int
 
 
 def first_steps(organization: Organization) -> FirstSteps:
-    """Whether someone was invited or joined, who has access, and what waits for an owner."""
-    members = Membership.objects.filter(organization=organization).count()
-    invitations = organization.invitations.open().count()
-    granted = organization.license_grants.exists()
-    held = License.objects.held().filter(organization=organization).count()
+    """Whether someone was invited or joined, who has access, and what waits; one statement."""
+    counted = {
+        "members": Membership.objects.all(),
+        "invited": Invitation.objects.all(),
+        "open_invitations": Invitation.objects.open(),
+        "grants": LicenseGrant.objects.all(),
+        "licenses_queued": License.objects.queued(),
+        "open_requests": MemberRequest.objects.filter(state=RequestState.OPEN),
+        "unsent_mails": OutgoingMail.objects.filter(state=MailState.FAILED),
+    }
+    numbers = {name: Subquery(_number_of(rows)) for name, rows in counted.items()}
+    row = Organization.objects.filter(pk=organization.pk).annotate(**numbers)
+    found: dict[str, Any] = dict(row.values("licenses", "licenses_held", *counted).get())
+    of = {name: int(number or 0) for name, number in found.items()}
     return FirstSteps(
-        members_invited=members > 1 or organization.invitations.exists(),
-        access_granted=granted,
-        member_count=members,
-        open_invitations=invitations,
-        licenses_held=held,
-        **_counted(organization),
+        members_invited=of["members"] > 1 or of["invited"] > 0,
+        access_granted=of["grants"] > 0,
+        member_count=of["members"],
+        open_invitations=of["open_invitations"],
+        licenses=of["licenses"],
+        licenses_held=of["licenses_held"],
+        licenses_queued=of["licenses_queued"],
+        open_requests=of["open_requests"],
+        unsent_mails=of["unsent_mails"],
     )
-
-
-def _counted(organization: Organization) -> dict[str, int]:
-    """Licenses of the pool, open requests and mail that was given up; one statement."""
-    requests = MemberRequest.objects.filter(state=RequestState.OPEN)
-    unsent = OutgoingMail.objects.filter(state=MailState.FAILED)
-    row: dict[str, Any] = dict(
-        Organization.objects.filter(pk=organization.pk)
-        .annotate(
-            open_requests=Subquery(_number_of(requests)), unsent_mails=Subquery(_number_of(unsent))
-        )
-        .values("licenses", "open_requests", "unsent_mails")
-        .get()
-    )
-    return {name: int(number or 0) for name, number in row.items()}
 
 
 def _number_of(rows: QuerySet[Any]) -> Any:
