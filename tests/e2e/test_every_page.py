@@ -25,7 +25,9 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
 # What a program reads, and what is a file.
-NO_PAGES = re.compile(r"^/api/v1/(?!docs)|\.csv$|^/(healthz|readyz|\.well-known)|/o/api/|download")
+NO_PAGES = re.compile(
+    r"^/api/v1/(?!docs)|\.csv$|^/(healthz|readyz|\.well-known)|/o/api/|download|/metrics$"
+)
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => { each.open = true })"
 FIRST = ("owner", "member", "staff", "signed-out")
 
