@@ -1,7 +1,5 @@
 """Asking for a new password costs the same for a known and an unknown address (R17)."""
 
-import re
-
 import pytest
 from django.db import connection
 from django.test import Client
@@ -14,8 +12,10 @@ def asked(address):
     """The statements by kind and table."""
     with CaptureQueriesContext(connection) as queries:
         Client().post("/account/password/reset/", {"email": address})
-    found = [re.match(r'(\w+).*?"(\w+)"', query["sql"]) for query in queries.captured_queries]
-    return [match[1] for match in found if match and match[1] in ("SELECT", "INSERT", "UPDATE")]
+    words = [query["sql"].split()[0] for query in queries.captured_queries]
+    # A server-side cursor is how PostgreSQL is asked for rows one after another.
+    kinds = ["SELECT" if word == "DECLARE" else word for word in words]
+    return [word for word in kinds if word in ("SELECT", "INSERT", "UPDATE")]
 
 
 def test_it_asks_the_database_as_often_and_writes_nothing_more(owner):
