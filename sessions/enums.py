@@ -34,6 +34,8 @@ class NoticeKind(models.TextChoices):
 
     ALLOWANCE_LOW = "allowance_low", _("Compute time runs out")
     LIMIT_REACHED_AT = "limit_reached_at", _("A lower limit takes effect")
+    CAP_LOW = "cap_low", _("A cap is nearly used up")
+    CAP_REACHED_AT = "cap_reached_at", _("A lower cap takes effect")
     SESSION_LENGTH = "session_length", _("The longest session ends")
     SUBSCRIPTION_ENDING = "subscription_ending", _("The subscription ends")
     ON_DEMAND_NOW = "on_demand_now", _("On-demand pays now")

@@ -15,9 +15,9 @@ from offload_portal.common.refusals import Refusal
 from orgs.enums import LicenseState, OffloadSwitch
 from orgs.policies import check_second_factor, with_request
 from orgs.selectors import Contact, PolicyTerms, Standing
-from usage.enums import OnDemand, SubscriptionState
+from usage.enums import CapScope, OnDemand, SubscriptionState
 from usage.rates import EngineSize
-from usage.selectors.room import Room
+from usage.selectors.room import CapRoom, Room, tightest
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +209,54 @@ def no_room(room: Room, needed: int, contacts: Sequence[Contact], slug: str) -> 
     if room.resets_at is not None:
         extra["resets_at"] = room.resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return with_request(_refuse(code, sentence, 402, contacts, **extra), slug)
+
+
+def check_caps(
+    rooms: Sequence[CapRoom], needed: int, contacts: Sequence[Contact], slug: str
+) -> None:
+    """Does every cap leave enough? The tightest is named, and all are reported (rule 19)."""
+    full = [room for room in rooms if not room.has(needed)]
+    if not full:
+        return
+    named = tightest(full)
+    numbers = {"left": named.left, "reserved": named.reserved, "needed": needed}
+    sentence = (
+        _whose_cap(named)
+        + " "
+        + _(
+            "%(left)s compute-seconds are left, %(reserved)s of them reserved; "
+            "a start needs %(needed)s."
+        )
+        % numbers
+    )
+    extra: dict[str, Any] = {
+        "scope": named.scope,
+        **numbers,
+        "used": named.used,
+        "limit": named.limit,
+        "caps": [_cap_json(room) for room in rooms],
+    }
+    if named.resets_at is not None:
+        extra["resets_at"] = named.resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    raise with_request(_refuse("cap_reached", sentence, 402, contacts, **extra), slug)
+
+
+def can_start_within(rooms: Sequence[CapRoom], needed: int) -> bool:
+    return all(room.has(needed) for room in rooms)
+
+
+def _whose_cap(room: CapRoom) -> str:
+    if room.scope == CapScope.TEAM:
+        return _("The team %(name)s has come to its cap for this period.") % {"name": room.name}
+    return _("You have come to your own cap for this period; the organization has time left.")
+
+
+def _cap_json(room: CapRoom) -> dict[str, Any]:
+    return {
+        "scope": room.scope,
+        "name": room.name,
+        "limit": room.limit,
+        "used": room.used,
+        "left": room.left,
+        "reserved": room.reserved,
+    }

@@ -45,3 +45,10 @@ class PoolOrigin(models.TextChoices):
     PURCHASE = "purchase", _("Purchase")
     GIVEN_BACK = "given_back", _("Time given back")
     OPERATOR = "operator", _("Granted by the operator")
+
+
+class CapScope(models.TextChoices):
+    """Whom a cap holds for (rule 19)."""
+
+    TEAM = "team", _("Team")
+    PERSON = "person", _("Person")

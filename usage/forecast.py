@@ -14,9 +14,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from usage.changes import CapChanged, Change, GivenBack, LimitChanged, PoolAdded
+from usage.changes import (
+    CapChanged,
+    Change,
+    GivenBack,
+    LimitChanged,
+    PeriodBoundary,
+    PoolAdded,
+)
 from usage.drawdown import draw
-from usage.pools import Book, left
+from usage.pools import Book, Cap, OnDemand, OnDemandMode, left
+from usage.rates import RateTable
 from usage.tally import Metered
 
 ANYBODY = "anybody"
@@ -56,7 +64,7 @@ def forecast(
 ) -> Forecast:
     """Look ahead over [at, until) from `book`, which holds what is true at `at`.
 
-    `changes` are those that are known to come. Caps are left out: each looks ahead for itself.
+    `changes` are those that are known to come. Caps are left out: `forecast_cap` looks for each.
     """
     book = replace(book, caps=())
     coming = [change for change in changes if not isinstance(change, CapChanged)]
@@ -71,6 +79,32 @@ def forecast(
     return Forecast(spent_at, ends_at, by_limit)
 
 
+def forecast_cap(
+    cap: Cap, changes: Iterable[Change], sessions: Sequence[Onward], at: int, until: int
+) -> Forecast:
+    """When the sessions under the cap, which `sessions` are, end if the organization pays on.
+
+    A cap counts every source alike, so what pays doesn't matter: it is as if all were free.
+    """
+    coming = [change for change in changes if isinstance(change, CapChanged | PeriodBoundary)]
+    coming = [change for change in coming if at <= change.at < until]
+    if not coming and _cap_lasts(cap, sessions, at, until):
+        return NOTHING_AHEAD
+    book = Book((), OnDemand(OnDemandMode.UNLIMITED), (cap,), RateTable(((0, 0),)))
+    ends_at = _earliest(book, coming, sessions, at, until)
+    by_limit = any(isinstance(change, CapChanged) and change.at == ends_at for change in coming)
+    return Forecast(ends_at, ends_at, by_limit)
+
+
+def _cap_lasts(cap: Cap, sessions: Sequence[Onward], at: int, until: int) -> bool:
+    return cap.limit is None or cap.limit - cap.used > _most(sessions, at, until)
+
+
+def _most(sessions: Sequence[Onward], at: int, until: int) -> int:
+    """Compute-seconds that nobody can go beyond within the window."""
+    return sum(one.multiplier * ((one.gap or 0) + until - at) for one in sessions)
+
+
 def _lasts(book: Book, sessions: Sequence[Onward], at: int, until: int) -> bool:
     """Is there plainly enough? Then nothing need be swept, which is nearly always so."""
     if any(at < start < until for start, _rate in book.rates.rates):
@@ -80,8 +114,7 @@ def _lasts(book: Book, sessions: Sequence[Onward], at: int, until: int) -> bool:
         return True
     if any(pool.left and at <= pool.expires_at < until for pool in book.pools):
         return False
-    wanted = sum(one.multiplier * ((one.gap or 0) + until - at) for one in sessions)
-    return there > wanted
+    return there > _most(sessions, at, until)
 
 
 def _earliest(
@@ -89,8 +122,9 @@ def _earliest(
 ) -> int | None:
     """The first instant at which nothing is left, whenever open gaps are resumed."""
     found = []
+    caps = tuple(cap.id for cap in book.caps)
     for resumed in _resumes(book, changes, sessions, at, until):
-        metered = _together(sessions, at, until, resumed)
+        metered = [replace(one, caps=caps) for one in _together(sessions, at, until, resumed)]
         end = draw(book, changes, metered, at, until).ends.get(ANYBODY)
         if end is not None:
             found.append(end.at)

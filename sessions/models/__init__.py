@@ -2,7 +2,7 @@ from sessions.models.activity import ContainerRun, Pulse, Sample, Stretch
 from sessions.models.engine import Engine, EngineKeys, StartTicket
 from sessions.models.keeping import Keeping
 from sessions.models.metering import MeterFailure
-from sessions.models.session import Session
+from sessions.models.session import Session, SessionTeam
 
 __all__ = [
     "ContainerRun",
@@ -13,6 +13,7 @@ __all__ = [
     "Pulse",
     "Sample",
     "Session",
+    "SessionTeam",
     "StartTicket",
     "Stretch",
 ]

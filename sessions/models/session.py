@@ -88,12 +88,17 @@ class Session(models.Model):
     # The exact second at which nothing was left, as the meter found it (rule 19).
     exhausted_at = models.DateTimeField(null=True, blank=True)
     exhausted_reason = models.CharField(max_length=24, choices=EndReason.choices, blank=True)
+    # Which cap that was, with `cap_reached`.
+    exhausted_cap = models.UUIDField(null=True, blank=True)
     failure = models.CharField(max_length=200, blank=True)
 
     # When it was first told that compute time comes to an end, and when its use moved on to
     # on-demand (rule 19).
     low_at = models.DateTimeField(null=True, blank=True)
     on_demand_at = models.DateTimeField(null=True, blank=True)
+
+    # When the first of its caps will be reached if everything goes on: see `CapAhead`.
+    cap_ahead = models.JSONField(null=True, blank=True)
 
     # Written down once it is true; `ended_at` empty means that the sweep still looks at it.
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -143,3 +148,22 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class SessionTeam(models.Model):
+    """A team that a session's person was in when it started: the session counts for its cap."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", db_index=False)
+    team_id = models.UUIDField()
+    session = models.ForeignKey(Session, models.CASCADE, related_name="teams")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "team_id", "session"], name="session_once_in_a_team"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} of team {self.team_id}"

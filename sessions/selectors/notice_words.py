@@ -10,6 +10,8 @@ from offload_portal.common.display import duration_text
 from orgs.selectors.policies import PolicyTerms
 from sessions.enums import NoticeKind
 from sessions.models import Session
+from sessions.selectors.caps import CapAhead
+from usage.enums import CapScope
 
 
 def instant_text(instant: datetime, at: datetime) -> str:
@@ -66,6 +68,30 @@ def _low(when: dict[str, str], *, ends_session: bool) -> str:
         "The organization's on-demand limit is reached at about %(when)s if everybody works on: "
         "new sessions are refused from then on. This one goes on. An owner can raise the limit."
     ) % (when)
+
+
+def before_a_cap(cap: CapAhead, at: datetime) -> str:
+    """Whose cap it is, when its sessions end, and who can change it."""
+    values = {"when": instant_text(cap.at, at), "team": cap.name}
+    if cap.scope == CapScope.TEAM and cap.by_limit:
+        return _(
+            "A lower cap of the team %(team)s takes effect at %(when)s, and its sessions end "
+            "then. An owner can raise it."
+        ) % (values)
+    if cap.scope == CapScope.TEAM:
+        return _(
+            "The team %(team)s comes to its cap at about %(when)s if everybody in it works on, and "
+            "its sessions end then. An owner can raise it."
+        ) % (values)
+    if cap.by_limit:
+        return _(
+            "A lower cap of yours takes effect at %(when)s, and your session ends then. An owner "
+            "can raise it."
+        ) % (values)
+    return _(
+        "You come to your own cap at about %(when)s if you work on, and your session ends then. "
+        "An owner can raise it."
+    ) % (values)
 
 
 def on_demand_now(since: datetime, at: datetime) -> str:

@@ -20,6 +20,7 @@ from sessions import clock
 from sessions.enums import NoticeKind
 from sessions.models import Session
 from sessions.selectors import notice_words as words
+from sessions.selectors.caps import CapAhead
 from usage.models import Allowance
 
 
@@ -54,6 +55,7 @@ class Around:
     on_demand_since: datetime | None = None
     policy: Policy | None = None
     mark: int | None = None
+    cap: CapAhead | None = None
 
 
 def around(session: Session) -> Around:
@@ -69,6 +71,7 @@ def around(session: Session) -> Around:
         on_demand_since=allowance.on_demand_since if allowance else None,
         policy=joined.get("policy"),
         mark=getattr(session, "policy_mark", None),
+        cap=CapAhead.read(session.cap_ahead),
     )
 
 
@@ -91,6 +94,7 @@ class Deadline:
     at: datetime
     before: tuple[int, ...]
     ends_session: bool = True
+    cap: CapAhead | None = None
 
     def crossed(self, at: datetime) -> int | None:
         """The least time before it that has come; None while none has."""
@@ -105,7 +109,8 @@ class Deadline:
 
     def _fixed(self) -> str:
         """An instant that was set by somebody; the one of the forecast moves with each meter."""
-        return "" if self.kind == NoticeKind.ALLOWANCE_LOW else str(to_seconds(self.at))
+        moves = self.kind in (NoticeKind.ALLOWANCE_LOW, NoticeKind.CAP_LOW)
+        return "" if moves else str(to_seconds(self.at))
 
     def notice(self, at: datetime) -> Notice | None:
         crossed = self.crossed(at)
@@ -113,12 +118,17 @@ class Deadline:
             return None
         return Notice(
             kind=self.kind,
-            sentence=words.before_the_end(self.kind, self.at, at, ends_session=self.ends_session),
+            sentence=self._sentence(at),
             at=self.at,
             mark=f"{self.kind}:{crossed}:{int(self.ends_session)}:{self._fixed()}",
             urgent=to_seconds(self.at) - to_seconds(at) <= settings.NOTICE_SECONDS[-1],
             ends_session=self.ends_session,
         )
+
+    def _sentence(self, at: datetime) -> str:
+        if self.cap is not None:
+            return words.before_a_cap(self.cap, at)
+        return words.before_the_end(self.kind, self.at, at, ends_session=self.ends_session)
 
 
 def notices_of(
@@ -157,7 +167,7 @@ def next_notice(facts: clock.Facts, beside: Around, at: datetime) -> int | None:
 
 
 def deadlines_of(beside: Around, facts: clock.Facts) -> list[Deadline]:
-    found = [*_of_allowance(beside), *_of_subscription(facts)]
+    found = [*_of_allowance(beside), *_of_cap(beside.cap), *_of_subscription(facts)]
     longest = facts.terms.longest
     if longest is not None:
         ends = from_seconds(facts.created_at + longest)
@@ -173,11 +183,22 @@ def _of_allowance(allowance: Ahead) -> Iterable[Deadline]:
             continue
         by_limit = allowance.ends_by_limit and (ends or allowance.sessions_end_at is None)
         if by_limit:
-            # Told from when it was set.
-            ahead = (max(*before, settings.LIMIT_NOTICE_SECONDS), *before)
-            yield Deadline(NoticeKind.LIMIT_REACHED_AT, at, ahead, ends)
+            yield Deadline(NoticeKind.LIMIT_REACHED_AT, at, _told_from_when_set(), ends)
         else:
             yield Deadline(NoticeKind.ALLOWANCE_LOW, at, before, ends)
+
+
+def _told_from_when_set() -> tuple[int, ...]:
+    before = settings.NOTICE_SECONDS
+    return (max(*before, settings.LIMIT_NOTICE_SECONDS), *before)
+
+
+def _of_cap(cap: CapAhead | None) -> Iterable[Deadline]:
+    """The same of the first cap that will be reached; it always ends its sessions."""
+    if cap is not None and cap.by_limit:
+        yield Deadline(NoticeKind.CAP_REACHED_AT, cap.at, _told_from_when_set(), cap=cap)
+    elif cap is not None:
+        yield Deadline(NoticeKind.CAP_LOW, cap.at, settings.NOTICE_SECONDS, cap=cap)
 
 
 def _of_subscription(facts: clock.Facts) -> Iterable[Deadline]:

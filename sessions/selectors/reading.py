@@ -21,6 +21,7 @@ from orgs.enums import LicenseState
 from orgs.models import AccessLoss, License, Membership, Organization, Person, Policy, PolicyMark
 from sessions import clock
 from sessions.models import ContainerRun, Pulse, Session, Stretch
+from sessions.selectors.caps import CapAhead
 from sessions.selectors.facts import earliest_end, facts_from
 from sessions.selectors.notices import Around
 from sessions.selectors.views import SessionView, described
@@ -100,14 +101,17 @@ def read_session(session_id: uuid.UUID, person_id: uuid.UUID) -> Reading | None:
             ImageSeen(image, (started, uuid.UUID(run)), count)
             for image, started, run, count in _list(images)
         ),
-        around=_around(policy, mark, ahead),
+        around=_around(session, policy, mark, ahead),
     )
 
 
-def _around(policy: Policy | None, mark: int | None, ahead: Sequence[Any]) -> Around:
+def _around(
+    session: Session, policy: Policy | None, mark: int | None, ahead: Sequence[Any]
+) -> Around:
     by_limit, *instants = ahead
     spent, end, since = (None if at is None else from_seconds(int(at)) for at in instants)
-    return Around(spent, end, bool(by_limit), since, policy, mark)
+    cap = CapAhead.read(session.cap_ahead)
+    return Around(spent, end, bool(by_limit), since, policy, mark, cap)
 
 
 def _take(columns: Columns[Any], parts: Iterator[Any]) -> Any:

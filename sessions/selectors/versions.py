@@ -72,6 +72,7 @@ def standings(identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, Standing]:
         "pulse__last_call_at",
         "pulse__idled_at",
         "pulse__kept_until",
+        "cap_ahead",
         "organization__allowance__spent_at",
         "organization__allowance__sessions_end_at",
         "organization__allowance__ends_by_limit",

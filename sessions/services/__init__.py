@@ -6,6 +6,7 @@ from sessions.services.activity import (
     keep_alive,
     report,
 )
+from sessions.services.caps import set_cap
 from sessions.services.ending import stop, stop_all
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
 from sessions.services.erasing import delete_organization, erase_person
@@ -46,6 +47,7 @@ __all__ = [
     "preview_start",
     "record_report",
     "report",
+    "set_cap",
     "start",
     "stop",
     "stop_all",

@@ -17,6 +17,7 @@ from django.db.models import (
     F,
     OuterRef,
     Q,
+    QuerySet,
     Subquery,
     Sum,
 )
@@ -27,11 +28,18 @@ from orgs.models import Organization
 from orgs.services import end_overrides_everywhere, expire_grants
 from sessions import clock
 from sessions.models import MeterFailure, Session
+from sessions.selectors.caps import caps_of_sessions
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.services.settling import EndOrder, ordered, settle, unsettled_of
-from sessions.services.telling import note_told, onward_of, onwards_of
+from sessions.services.telling import (
+    note_caps_ahead,
+    note_told,
+    onward_of,
+    onwards_by_cap,
+    onwards_of,
+)
 from sessions.services.warning import warn_after_metering
-from usage.models import Allowance
+from usage.models import Allowance, Cap
 from usage.services import metering, settle_subscription, settle_subscriptions
 
 logger = logging.getLogger(__name__)
@@ -55,13 +63,14 @@ class Metering:
     """The watermark after metering, and how many ends were written down.
 
     `running` names the person of each session that still runs then. `allowance` is the row after
-    it; None before the first subscription.
+    it, None before the first subscription, and `caps` are those the organization has.
     """
 
     until: datetime
     ended: int = 0
     running: tuple[uuid.UUID, ...] = ()
     allowance: Allowance | None = None
+    caps: tuple[Cap, ...] = ()
 
 
 def meter_organization(
@@ -90,16 +99,18 @@ def _meter(allowance: Allowance, at: datetime, orders: Mapping[uuid.UUID, EndOrd
     sessions = unsettled_of(allowance.organization_id, since)
     ends = ends_from_below(sessions, {allowance.organization_id: to_seconds(since)})
     facts = {session.id: facts_of(session, ends.get(session.id, ())) for session in sessions}
+    caps = metering.caps_of(allowance)
+    under = caps_of_sessions(caps, sessions)
     swept = NOTHING_SWEPT
     if until > since:
-        swept = metering.draw(allowance, _times(sessions, facts, since, until, orders), until)
+        times = _times(sessions, facts, under, (since, until), orders)
+        swept = metering.draw(allowance, times, until, caps)
     ended = 0
     running = []
     for session in sessions:
         known = facts[session.id]
         if session.id in swept.exhausted:
-            exhausted_at, reason = swept.exhausted[session.id]
-            known = replace(known, exhausted=clock.EndFact(exhausted_at, clock.EndReason(reason)))
+            known = _exhausted(session, known, swept.exhausted[session.id])
         if session.ended_at is None and session.id in orders:
             known = ordered(session, known, orders[session.id], to_seconds(until))
         end = clock.end_of(known)
@@ -111,9 +122,16 @@ def _meter(allowance: Allowance, at: datetime, orders: Mapping[uuid.UUID, EndOrd
             _shrink_reservation(session, drawn)
         if session.ended_at is None:
             running.append(session)
+    note_caps_ahead(running, caps, under)
     note_told(running, allowance, until, swept.on_demand_at)
     people = tuple(session.person_id for session in running)
-    return Metering(until=until, ended=ended, running=people, allowance=allowance)
+    return Metering(until, ended, people, allowance, tuple(caps))
+
+
+def _exhausted(session: Session, facts: clock.Facts, found: metering.Exhausted) -> clock.Facts:
+    session.exhausted_cap = found.cap
+    end = clock.EndFact(found.at, clock.EndReason(found.reason))
+    return replace(facts, exhausted=end)
 
 
 def _shrink_reservation(session: Session, drawn: int) -> None:
@@ -131,14 +149,15 @@ def _shrink_reservation(session: Session, drawn: int) -> None:
 def _times(
     sessions: Sequence[Session],
     facts: dict[uuid.UUID, clock.Facts],
-    since: datetime,
-    until: datetime,
+    under: Mapping[uuid.UUID, tuple[uuid.UUID, ...]],
+    window: tuple[datetime, datetime],
     orders: Collection[uuid.UUID],
 ) -> list[metering.SessionTime]:
-    """What the clock says of each session's time within [since, until), and how it goes on.
+    """What the clock says of each session's time within the window, and how it goes on.
 
-    Those in `orders` end at `until`.
+    Those in `orders` end with it. `under` are the caps of each session.
     """
+    since, until = window
     times = []
     for number, session in enumerate(sessions):
         known = facts[session.id]
@@ -157,6 +176,7 @@ def _times(
                 onward=None
                 if session.id in orders
                 else onward_of(session, known, to_seconds(until)),
+                caps=under.get(session.id, ()),
             )
         )
     return times
@@ -184,10 +204,15 @@ def change_allowance(
 
 def _look_ahead(organization_id: uuid.UUID, at: datetime) -> None:
     """What the change means for those who work: notices come and go with it, not a minute later."""
+    allowance = Allowance.objects.get(pk=organization_id)
     running = [one for one in unsettled_of(organization_id, at) if one.ended_at is None]
     ends = ends_from_below(running, {organization_id: to_seconds(at)})
     facts = {session: facts_of(session, ends.get(session.id, ())) for session in running}
-    metering.look_ahead(organization_id, onwards_of(facts, at), at)
+    under = caps_of_sessions(metering.caps_of(allowance), running)
+    onwards = onwards_of(facts, at)
+    by_cap = onwards_by_cap(onwards, under)
+    caps = metering.look_ahead(allowance, list(onwards.values()), by_cap, at)
+    note_caps_ahead(running, caps, under)
 
 
 def _meter_soon(organization_id: uuid.UUID) -> None:
@@ -297,9 +322,18 @@ def near_a_bound(at: datetime) -> list[uuid.UUID]:
     reach = running.values("organization_id").annotate(reach=Sum(each)).values("reach")
     near = (
         Q(left_compute_seconds__lte=F("reach"))
+        | Q(Exists(_caps_in_reach(at)), has_caps=True)
         | Q(reach__isnull=False, sessions_end_at__lte=at)
         | Q(reach__isnull=False, period_end__lte=at)
     )
     rows = Allowance.objects.annotate(reach=Subquery(reach, output_field=BigIntegerField()))
     found = rows.filter(near, metered_until__lt=at).order_by("organization_id")
     return list(found.values_list("organization_id", flat=True))
+
+
+def _caps_in_reach(at: datetime) -> QuerySet[Cap]:
+    """Caps that all of the organization's sessions together could reach; few of them are theirs."""
+    return Cap.objects.filter(organization_id=OuterRef("pk")).filter(
+        Q(limit_compute_seconds__lte=F("used_compute_seconds") + OuterRef("reach"))
+        | Q(ends_at__lte=at)
+    )

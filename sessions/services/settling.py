@@ -70,7 +70,12 @@ def settle(session: Session, facts: clock.Facts, end: clock.EndFact) -> bool:
 def _recorded(session: Session, end: clock.EndFact, at: datetime) -> dict[str, object]:
     """The facts from below that ended it, so that its own row tells its end from now on."""
     if end.reason in EXHAUSTED:
-        return {"exhausted_at": at, "exhausted_reason": str(end.reason)}
+        cap = session.exhausted_cap if end.reason is clock.EndReason.CAP_REACHED else None
+        return {
+            "exhausted_at": at,
+            "exhausted_reason": str(end.reason),
+            "exhausted_cap": cap,
+        }
     by_clock = end.reason in CLOCK_ENDS and not session.failure
     if by_clock or session.stop_at is not None:
         return {}
@@ -96,8 +101,15 @@ def _audit(session: Session, end: clock.EndFact, at: datetime, moment: clock.Mom
             "person": str(session.person_id),
             "active_seconds": moment.active_seconds,
             "billed_seconds": moment.billed_seconds,
+            **_cap(session, end),
         },
     )
+
+
+def _cap(session: Session, end: clock.EndFact) -> dict[str, str]:
+    if end.reason is not clock.EndReason.CAP_REACHED:
+        return {}
+    return {"cap": str(session.exhausted_cap)}
 
 
 def unsettled_of(organization_id: uuid.UUID, since: datetime) -> list[Session]:

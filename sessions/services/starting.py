@@ -1,6 +1,6 @@
 """Starting a session (product.md rules 8, 19 and 26)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,15 +17,24 @@ from orgs.models import Organization, Person
 from orgs.selectors import PolicyTerms, contacts, policy_of, standing_to_start
 from orgs.services import audit
 from sessions import clock
-from sessions.models import Pulse, Session
-from sessions.policies import StartQuestion, Wish, can_start, check_can_start, no_room
+from sessions.models import Pulse, Session, SessionTeam
+from sessions.policies import (
+    StartQuestion,
+    Wish,
+    can_start,
+    can_start_within,
+    check_can_start,
+    check_caps,
+    no_room,
+)
+from sessions.selectors.caps import Teams, cap_rooms, teams_of
 from sessions.selectors.facts import facts_of
 from sessions.services import places
 from sessions.services.keys import make_keys
-from sessions.services.metering import meter_organization
+from sessions.services.metering import Metering, meter_organization
 from usage.rates import DEFAULT_SIZES, EngineSize
 from usage.selectors import subscription_of
-from usage.selectors.room import room
+from usage.selectors.room import CapRoom, Room, room
 from usage.services import metering
 
 
@@ -74,14 +83,18 @@ def start(
 def _start(
     actor: Actor, at: datetime, person: Person, organization: Organization, request: StartRequest
 ) -> Session:
-    at, policy, wish = _checked(at, person, organization, request)
+    metered, policy, wish = _checked(at, person, organization, request)
+    at = metered.until
     needed = settings.RESERVE_SECONDS * wish.size.multiplier
     if not metering.reserve(organization.pk, needed):
         raise no_room(room(organization.pk), needed, contacts(organization), organization.slug)
+    teams = teams_of(organization, person.pk)
+    _check_caps(organization, _cap_rooms(organization, metered, person, teams), needed)
     provider = places.provider_now(at)
     if provider != places.EXTERNAL:
         places.claim(at=at, organization=organization, person=person)
     session = _create(at, person, organization, policy, wish, request, needed, provider)
+    _note_teams(session, teams)
     audit.record(
         event=Event.SESSION_STARTED,
         actor=actor,
@@ -98,26 +111,58 @@ def preview_start(
 ) -> StartPreview:
     """What would happen now: the refusal, or what it costs and how long it lasts."""
     with transaction.atomic():
-        at, _policy, wish = _checked(at, person, organization, request)
+        metered, _policy, wish = _checked(at, person, organization, request)
         needed = settings.RESERVE_SECONDS * wish.size.multiplier
         there = room(organization.pk)
         if not there.has(needed):
             raise no_room(there, needed, contacts(organization), organization.slug)
-        source, rate = metering.next_source(organization.pk, at)
-    left = None if there.left is None else (there.left - there.reserved) // wish.size.multiplier
+        teams = teams_of(organization, person.pk)
+        rooms = _cap_rooms(organization, metered, person, teams)
+        _check_caps(organization, rooms, needed)
+        source, rate = metering.next_source(organization.pk, metered.until)
     return StartPreview(
         engine_size=wish.size.name,
         multiplier=wish.size.multiplier,
         idle_timeout_seconds=wish.idle_timeout_seconds,
         source=source,
         rate_microusd_per_second=rate * wish.size.multiplier,
-        affordable_seconds=left,
+        affordable_seconds=_affordable(there, rooms, wish.size.multiplier),
+    )
+
+
+def _affordable(there: Room, rooms: Sequence[CapRoom], multiplier: int) -> int | None:
+    """Wall seconds of one engine that the organization and the tightest cap leave."""
+    bounds = [cap.free for cap in rooms]
+    if there.left is not None:
+        bounds.append(there.left - there.reserved)
+    return min(bounds) // multiplier if bounds else None
+
+
+def _cap_rooms(
+    organization: Organization, metered: Metering, person: Person, teams: Teams
+) -> list[CapRoom]:
+    resets_at = metered.allowance.period_end if metered.allowance else None
+    return cap_rooms(organization, metered.caps, person.pk, teams, resets_at)
+
+
+def _check_caps(organization: Organization, rooms: Sequence[CapRoom], needed: int) -> None:
+    """The organization is locked from its metering on, so nobody starts in between."""
+    if not can_start_within(rooms, needed):
+        # Whom to ask is read only once somebody has to be told.
+        check_caps(rooms, needed, contacts(organization), organization.slug)
+
+
+def _note_teams(session: Session, teams: Teams) -> None:
+    """For whose caps it counts from its start to its end, whoever joins or leaves meanwhile."""
+    SessionTeam.objects.bulk_create(
+        SessionTeam(organization_id=session.organization_id, team_id=team, session=session)
+        for team in sorted(teams)
     )
 
 
 def _checked(
     at: datetime, person: Person, organization: Organization, request: StartRequest
-) -> tuple[datetime, PolicyTerms, Wish]:
+) -> tuple[Metering, PolicyTerms, Wish]:
     policy = policy_of(organization, person, at).terms
     wish = _wish(request, policy, person)
     metered = meter_organization(organization_id=organization.pk, at=at)
@@ -138,7 +183,7 @@ def _checked(
     if not can_start(question):
         # Whom to ask is read only once somebody has to be told.
         check_can_start(replace(question, contacts=contacts(organization)))
-    return at, policy, wish
+    return metered, policy, wish
 
 
 def _wish(request: StartRequest, policy: PolicyTerms, person: Person) -> Wish:

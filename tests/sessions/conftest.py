@@ -8,8 +8,9 @@ import pytest
 from sessions import services
 from sessions.models import Session
 from sessions.selectors import view_by_id, views_of
+from sessions.selectors.caps import used_under_cap
 from sessions.selectors.reconciliation import differences
-from usage.models import Allowance
+from usage.models import Allowance, Cap
 from usage.selectors.rollups import ledger_bounds, rollup_differences
 
 LOOKS = (0, 60, 3_600)
@@ -43,6 +44,9 @@ def _every_second_is_explained(request: pytest.FixtureRequest) -> Iterator[None]
             organization_id=allowance.pk, at=last.ended_at + timedelta(seconds=1)
         )
     assert list(differences()) == []
+    for cap in Cap.objects.select_related("organization"):
+        used = used_under_cap(cap.organization, cap.scope, cap.subject_id)
+        assert cap.used_compute_seconds == used
     for key in Allowance.objects.values_list("pk", flat=True):
         bounds = ledger_bounds(key)
         assert bounds is None or list(rollup_differences(key, *bounds)) == []

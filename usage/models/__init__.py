@@ -1,5 +1,6 @@
 from usage.models.alerts import Alert, AlertSetting
 from usage.models.allowance import Allowance, LimitVersion, Pool, Rate
+from usage.models.caps import Cap, CapVersion
 from usage.models.ledger import LedgerEntry, UnpaidTime
 from usage.models.plans import Plan, Subscription
 from usage.models.reconciliation import Reconciliation
@@ -9,6 +10,8 @@ __all__ = [
     "Alert",
     "AlertSetting",
     "Allowance",
+    "Cap",
+    "CapVersion",
     "LedgerEntry",
     "LimitVersion",
     "Plan",

@@ -40,6 +40,8 @@ class Allowance(models.Model):
     sessions_end_at = models.DateTimeField(null=True, blank=True)
     # A lower limit that is to come into force is why.
     ends_by_limit = models.BooleanField(default=False)
+    # It has, or had, caps: without any the meter need not ask for them.
+    has_caps = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

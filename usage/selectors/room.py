@@ -1,6 +1,7 @@
 """What is left to start with, as of the watermark."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,3 +40,32 @@ def room(organization_id: uuid.UUID) -> Room:
         used_microusd=allowance.on_demand_used_microusd,
         resets_at=allowance.period_end,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CapRoom:
+    """What a cap leaves to start with, in compute-seconds. `scope` is a word of `CapScope`."""
+
+    scope: str
+    name: str
+    limit: int
+    used: int
+    reserved: int
+    resets_at: datetime | None
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
+    @property
+    def free(self) -> int:
+        """What nobody holds back for a session that runs."""
+        return max(0, self.left - self.reserved)
+
+    def has(self, needed: int) -> bool:
+        return self.left - self.reserved >= needed
+
+
+def tightest(rooms: Sequence[CapRoom]) -> CapRoom:
+    """The one that leaves least; of two the smaller cap (rule 19)."""
+    return min(rooms, key=lambda room: (room.left - room.reserved, room.limit, room.name))

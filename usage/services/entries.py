@@ -22,6 +22,7 @@ class SessionTime:
     """One session's time in a window, as the meter hands it down. Instants are POSIX seconds.
 
     `onward` is how it goes on after the window; None where it has ended or bills nothing yet.
+    `caps` are those it is under.
     """
 
     session_id: uuid.UUID
@@ -33,6 +34,7 @@ class SessionTime:
     lumps: tuple[tuple[int, int], ...]
     ended_at: int | None
     onward: Onward | None = None
+    caps: tuple[uuid.UUID, ...] = ()
 
 
 def write_lines(

@@ -47,12 +47,12 @@ def foresee(
         to_seconds(at),
         to_seconds(until),
     )
-    allowance.spent_at = _kept(allowance.spent_at, ahead.spent_at, at)
-    allowance.sessions_end_at = _kept(allowance.sessions_end_at, ahead.ends_at, at)
+    allowance.spent_at = kept(allowance.spent_at, ahead.spent_at, at)
+    allowance.sessions_end_at = kept(allowance.sessions_end_at, ahead.ends_at, at)
     allowance.ends_by_limit = ahead.by_limit
 
 
-def _kept(before: datetime | None, seconds: int | None, at: datetime) -> datetime | None:
+def kept(before: datetime | None, seconds: int | None, at: datetime) -> datetime | None:
     """Where nothing has been left for a while, since when; not the instant of this look."""
     if seconds is None:
         return None

@@ -16,18 +16,28 @@ from offload_portal.common.locks import lock_alone
 from offload_portal.common.periods import to_seconds
 from usage import drawdown
 from usage.forecast import Onward
-from usage.models import Allowance, LimitVersion, Pool, Rate, UnpaidTime
+from usage.models import Allowance, Cap, LimitVersion, Pool, Rate, UnpaidTime
 from usage.pools import in_turn, payers
 from usage.rates import RateTable
+from usage.services.cap_rows import (
+    Onwards,
+    cap_changes,
+    cap_values,
+    caps_of,
+    look_ahead_of_caps,
+    write_caps,
+)
 from usage.services.entries import SessionTime, write_lines
 from usage.services.foresight import FIELDS as FORESEEN
 from usage.services.foresight import foresee, horizon, note_payer
 from usage.services.periods import roll_period
 
 __all__ = [
+    "Exhausted",
     "SessionTime",
     "Swept",
     "book_of",
+    "caps_of",
     "draw",
     "lock",
     "look_ahead",
@@ -39,13 +49,22 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class Exhausted:
+    """An end for want of time: its instant (POSIX seconds), and the cap with `cap_reached`."""
+
+    at: int
+    reason: str
+    cap: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
-    """What a window came to: who ends by exhaustion (instant, reason), what each one drew.
+    """What a window came to: who ends by exhaustion, what each one drew.
 
     `on_demand_at` is when use moved to on-demand, if it did.
     """
 
-    exhausted: Mapping[uuid.UUID, tuple[int, str]]
+    exhausted: Mapping[uuid.UUID, Exhausted]
     drawn: Mapping[uuid.UUID, int]
     on_demand_at: datetime | None = None
 
@@ -56,8 +75,15 @@ def lock(organization_id: uuid.UUID) -> Allowance | None:
     return Allowance.objects.select_for_update().filter(pk=organization_id).first()
 
 
-def draw(allowance: Allowance, times: Sequence[SessionTime], until: datetime) -> Swept:
+def draw(
+    allowance: Allowance,
+    times: Sequence[SessionTime],
+    until: datetime,
+    caps: Sequence[Cap] = (),
+) -> Swept:
     """Move the watermark to `until` and write what the window used, in this transaction.
+
+    `caps` are all that the organization has (`caps_of`); their rows are brought up to date.
 
     What happens at `until` itself before anybody starts there (a period's boundary, a limit
     that comes into force) is applied to the allowance, so that a start meets it.
@@ -65,11 +91,11 @@ def draw(allowance: Allowance, times: Sequence[SessionTime], until: datetime) ->
     since, first_period = allowance.metered_until, allowance.period_start
     boundaries = _boundaries(allowance, until)
     limits, coming = _limit_changes(allowance, since, until)
-    book = book_of(allowance)
+    changes = cap_changes(caps, since, until)
     metered = [_metered(time) for time in times]
     drawn = drawdown.draw(
-        book,
-        [*(drawdown.PeriodBoundary(at) for at in boundaries), *limits],
+        book_of(allowance, caps),
+        [*(drawdown.PeriodBoundary(at) for at in boundaries), *limits, *changes],
         metered,
         to_seconds(since),
         to_seconds(until),
@@ -79,13 +105,28 @@ def draw(allowance: Allowance, times: Sequence[SessionTime], until: datetime) ->
     _write_pools(drawn.pool_draws)
     _write_unpaid(allowance, drawn.unpaid)
     switched = note_payer(allowance, drawn)
-    onwards = [time.onward for time in times if str(time.session_id) not in drawn.ends]
+    staying = [time for time in times if str(time.session_id) not in drawn.ends]
+    onwards = [time.onward for time in staying]
     _write_allowance(allowance, drawn.book, boundaries, limits, until, (coming, onwards))
+    write_caps(allowance, caps, drawn.book, boundaries, changes, _under_caps(staying), until)
     return Swept(
-        exhausted={uuid.UUID(key): (end.at, str(end.reason)) for key, end in drawn.ends.items()},
+        exhausted={uuid.UUID(key): _exhausted(end) for key, end in drawn.ends.items()},
         drawn=_by_session(drawn.lines),
         on_demand_at=switched,
     )
+
+
+def _exhausted(end: drawdown.Ended) -> Exhausted:
+    return Exhausted(end.at, str(end.reason), None if end.cap is None else uuid.UUID(end.cap))
+
+
+def _under_caps(times: Sequence[SessionTime]) -> Onwards:
+    found: dict[uuid.UUID, list[Onward]] = {}
+    for time in times:
+        if time.onward is not None:
+            for cap in time.caps:
+                found.setdefault(cap, []).append(time.onward)
+    return found
 
 
 def _metered(time: SessionTime) -> drawdown.Metered:
@@ -95,6 +136,7 @@ def _metered(time: SessionTime) -> drawdown.Metered:
         multiplier=time.multiplier,
         spans=time.spans,
         lumps=time.lumps,
+        caps=tuple(str(cap) for cap in time.caps),
         ended_at=time.ended_at,
     )
 
@@ -110,10 +152,13 @@ def _by_session(lines: Sequence[drawdown.Line]) -> dict[uuid.UUID, int]:
 # From rows to a book
 
 
-def book_of(allowance: Allowance) -> drawdown.Book:
+def book_of(allowance: Allowance, caps: Sequence[Cap] = ()) -> drawdown.Book:
     """What is true at the watermark, as the arithmetic takes it."""
     return drawdown.Book(
-        pools=_pools(allowance), on_demand=_on_demand(allowance), caps=(), rates=_rates(allowance)
+        pools=_pools(allowance),
+        on_demand=_on_demand(allowance),
+        caps=cap_values(caps),
+        rates=_rates(allowance),
     )
 
 
@@ -264,12 +309,17 @@ def _going_on(onwards: Sequence[Onward | None]) -> list[Onward]:
     return [onward for onward in onwards if onward is not None]
 
 
-def look_ahead(organization_id: uuid.UUID, onwards: Sequence[Onward], at: datetime) -> None:
-    """Look anew after a change at the watermark `at`, so that notices come and go with it."""
-    allowance = Allowance.objects.get(pk=organization_id)
+def look_ahead(
+    allowance: Allowance, onwards: Sequence[Onward], under: Onwards, at: datetime
+) -> list[Cap]:
+    """Look anew after a change at the watermark `at`, so that notices come and go with it.
+
+    `onwards` is how each session goes on, `under` the same by cap; gives the caps as they are now.
+    """
     _now, coming = _limit_changes(allowance, at, at)
     foresee(allowance, book_of(allowance), coming, onwards, at)
     allowance.save(update_fields=FORESEEN)
+    return look_ahead_of_caps(allowance, under, at)
 
 
 # What is left, and reservations
