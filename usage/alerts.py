@@ -6,23 +6,29 @@ compute-seconds or micro-dollars, as its unit says; thresholds are whole percent
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 COMMITMENT = "commitment"
 ON_DEMAND = "on_demand"
 FORECAST = "forecast"
 MOVED = "moved"
+CAP = "cap:"  # and its identifier
 DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`key` is unique in its organization; `name` is whose it is, "" for the organization's own."""
+    """`key` is unique in its organization; `name` is whose it is, "" for the organization's own.
+
+    `person` is the identifier of who is meant where it is somebody's own.
+    """
 
     key: str
     used: int
     limit: int
     in_money: bool = False
     name: str = ""
+    person: UUID | None = None
 
     def has_reached(self, threshold: int) -> bool:
         """A limit of 0 is no limit that could be approached: it behaves as off (rule 19)."""

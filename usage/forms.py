@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.money import parse_usd
 from offload_portal.common.refusals import Refusal
-from usage.enums import OnDemand
+from usage.enums import CapScope, OnDemand
 
 HOUR = 3_600
 MOST_REASON = 200
@@ -20,6 +20,7 @@ FIELDS = {
     "compute_seconds": "hours",
     "committed_compute_seconds": "hours",
     "limit_microusd": "limit",
+    "limit_compute_seconds": "hours",
 }
 
 
@@ -140,6 +141,50 @@ class LimitForm(ServiceForm):
         if not limited:
             cleaned["limit"] = None
             self.errors.pop("limit", None)  # what was typed there is not asked for
+        return cleaned
+
+
+class CapForm(ServiceForm):
+    """What a team or a person may use of a period; `teams` are (identifier, name)."""
+
+    scope = forms.ChoiceField(
+        label=_("For whom"), choices=CapScope.choices, widget=forms.RadioSelect
+    )
+    team = forms.ChoiceField(label=_("Team"), required=False)
+    email = forms.EmailField(
+        label=_("E-mail address of the person"),
+        required=False,
+        max_length=254,
+        widget=forms.EmailInput(attrs={"class": "input", "autocomplete": "off"}),
+    )
+    hours = ComputeHoursField(label=_("Compute-hours in each billing period"))
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=MOST_REASON,
+        widget=forms.TextInput(attrs={"class": "input"}),
+        help_text=_("Stands in the history of limits."),
+    )
+    at_once = forms.BooleanField(
+        label=_("Without notice, if it is under what is used"), required=False
+    )
+
+    def __init__(self, *args: Any, teams: list[tuple[str, str]], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["team"].choices = [("", "–"), *teams]  # type: ignore[attr-defined]
+
+    def for_known(self) -> "CapForm":
+        """Of a cap that there is: whom it is for doesn't change."""
+        for name in ("scope", "team", "email"):
+            del self.fields[name]
+        return self
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        wanted = {CapScope.TEAM: "team", CapScope.PERSON: "email"}.get(cleaned.get("scope", ""))
+        if wanted and wanted not in self.errors and not cleaned.get(wanted):
+            texts = {"team": _("Choose a team."), "email": _("Give the address of a member.")}
+            self.add_error(wanted, texts[wanted])
         return cleaned
 
 

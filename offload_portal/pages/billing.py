@@ -14,6 +14,7 @@ from offload_portal.pages.alerts import shown_alerts
 from offload_portal.pages.billing_use import breakdown_context, period_start
 from orgs.frames import Frame, organization_page
 from orgs.selectors import contacts
+from sessions.selectors.caps import shown_caps
 from usage import charts
 from usage.selectors import (
     AllowanceView,
@@ -22,6 +23,7 @@ from usage.selectors import (
     rates_in_force,
     use_by_day,
 )
+from usage.selectors.caps import own_caps
 
 MOST_LIMITS = 5
 
@@ -38,6 +40,11 @@ def billing(request: HttpRequest, frame: Frame) -> HttpResponse:
     context.update(breakdown_context(request, frame, start))
     if not frame.membership.sees_usage:
         people = [contact.name for contact in contacts(frame.organization)]
+        context["own_caps"] = (
+            own_caps(frame.organization, frame.membership.person_id, frame.at)
+            if view.has_caps
+            else []
+        )
         return render(request, "billing/member.html", frame.context(people=people, **context))
     return render(
         request, "billing/billing.html", frame.context(**context, **_report(frame, view, start))
@@ -58,6 +65,7 @@ def _report(frame: Frame, view: AllowanceView, start: datetime) -> dict[str, Any
         "rates": rates_in_force(view, frame.at),
         "limit_to_come": next((one for one in history if one.state == "to_come"), None),
         "history": history[:MOST_LIMITS],
+        "caps": shown_caps(frame.organization, frame.at) if view.has_caps else [],
         "has_period": view.period_start is not None,
     }
 

@@ -18,6 +18,8 @@ from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import Refusal
 from offload_portal.pages.billing import lasts_text
 from orgs.frames import PAYERS, SEERS_OF_USAGE, Frame, organization_page, role_missing
+from sessions.selectors.caps import shown_caps
+from sessions.selectors.hindsight import hindsight_of_limit
 from sessions.services import change_allowance
 from usage import services
 from usage.enums import OnDemand
@@ -40,6 +42,7 @@ from usage.selectors import (
     setting_of,
     terms_in,
 )
+from usage.selectors.caps import cap_history
 
 T = TypeVar("T")
 HOUR = 3_600
@@ -210,7 +213,7 @@ def limits(request: HttpRequest, frame: Frame) -> HttpResponse:
         return role_missing(request, frame, PAYERS)
     view, subscription, _terms = _contract(frame)
     form = LimitForm(request.POST or None, initial=_limit_initial(view))
-    effect = None
+    effect = before = None
     if request.method == "POST" and form.is_valid():
         setting = Setting(
             OnDemand(form.cleaned_data["mode"]),
@@ -219,12 +222,17 @@ def limits(request: HttpRequest, frame: Frame) -> HttpResponse:
         )
         if _possible(form, services.check_setting, setting, form.cleaned_data["reason"]):
             effect = limit_effect(view, setting, frame.at, at_once=form.cleaned_data["at_once"])
+            before = hindsight_of_limit(frame.organization, setting.bound)
             needs_word = effect.ends_sessions and "confirm" not in request.POST
+            needs_word = needs_word or "preview" in request.POST
             if not needs_word and _set_limit(request, frame, form, setting):
                 return redirect("pages:limits", slug=frame.organization.slug)
     context = frame.context(
         form=form,
         effect=effect if effect is not None and effect.ends_sessions else None,
+        before=before,
+        caps=shown_caps(frame.organization, frame.at) if view.has_caps else [],
+        cap_changes=cap_history(frame.organization, frame.at) if view.has_caps else [],
         view=view,
         lasts=lasts_text(view),
         subscription=subscription,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from offload_portal.pages import alerts, billing, billing_changes, metrics
+from offload_portal.pages import alerts, billing, billing_changes, caps, metrics
 
 urlpatterns = [
     path(
@@ -13,6 +13,11 @@ urlpatterns = [
     path("organizations/<slug:slug>/subscribe/", billing_changes.subscribe, name="subscribe"),
     path("organizations/<slug:slug>/billing/", billing.billing, name="billing"),
     path("organizations/<slug:slug>/billing/limits/", billing_changes.limits, name="limits"),
+    path("organizations/<slug:slug>/billing/caps/new/", caps.new_cap, name="cap_new"),
+    path("organizations/<slug:slug>/billing/caps/<uuid:cap_id>/", caps.edit_cap, name="cap"),
+    path(
+        "organizations/<slug:slug>/billing/caps/<uuid:cap_id>/lift/", caps.lift_cap, name="cap_lift"
+    ),
     path("organizations/<slug:slug>/billing/alerts/", alerts.alerts, name="alerts"),
     path(
         "organizations/<slug:slug>/billing/commitment/",

@@ -15,7 +15,7 @@ ENDED = {
     "allowance_exhausted": gettext_lazy(
         "The organization's compute time was used up, so every running session ended."
     ),
-    "cap_reached": gettext_lazy("The cap of its user was reached."),
+    "cap_reached": gettext_lazy("A cap of its user, or of their team, was reached."),
     "access_revoked": gettext_lazy("Its user lost access to Offload."),
     "subscription_ended": gettext_lazy("The organization's subscription ended or was suspended."),
     "engine_lost": gettext_lazy(
@@ -104,7 +104,11 @@ def prompt_text(view: SessionView, *, own: bool) -> str:
 
 
 def why_ended(session: Session, view: SessionView, ended_by: str = "") -> str:
-    """`ended_by` is the name of who stopped it, where that is somebody else."""
+    """`ended_by` is the name of who stopped it, where that is somebody else, or of the cap."""
+    if view.end_reason == "cap_reached" and ended_by:
+        return _("The cap of %(name)s for this period was reached; an owner can raise it.") % {
+            "name": ended_by
+        }
     if view.end_reason == "stopped_by_owner" and ended_by:
         return _("%(name)s stopped it, as an owner of the organization.") % {"name": ended_by}
     if view.end_reason == "engine_lost" and view.failure:

@@ -11,14 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q, Sum
 
 from offload_portal.common.periods import from_seconds, to_seconds
 from orgs.models import Organization, TeamMember
 from sessions.models import Session, SessionTeam
 from usage.enums import CapScope
-from usage.models import Allowance, Cap, LedgerEntry
-from usage.selectors.caps import cap_names
+from usage.models import Allowance, Cap, CapVersion, LedgerEntry
+from usage.selectors.caps import (
+    CapView,
+    cap_names,
+    cap_views,
+    caps_that_hold,
+)
 from usage.selectors.room import CapRoom
 
 # Teams of a person who is about to start a session.
@@ -164,3 +170,33 @@ def teams_of(organization: Organization, person_id: uuid.UUID) -> Teams:
     """The teams the person is in now. One statement."""
     rows = TeamMember.objects.filter(organization=organization, person_id=person_id)
     return frozenset(rows.order_by("team_id").values_list("team_id", flat=True))
+
+
+@dataclass(frozen=True, slots=True)
+class CapEffect:
+    """What a cap would do: from when on, which running sessions end then, whether starts fail."""
+
+    effective_at: datetime
+    ends: tuple[uuid.UUID, ...]
+    refuses_starts: bool
+
+
+def cap_effect(version: CapVersion) -> CapEffect:
+    """Of a change as it was made: its cap is metered to then. One statement."""
+    cap, limit = version.cap, version.limit_compute_seconds
+    spent = limit is not None and cap.used_compute_seconds >= limit
+    running = Session.objects.for_organization(version.organization).running()
+    under = running.filter(under_cap(version.organization, cap.scope, cap.subject_id))
+    ends = under.order_by("created_at", "id").values_list("pk", flat=True)
+    return CapEffect(
+        effective_at=version.effective_at,
+        ends=tuple(ends) if spent else (),
+        refuses_starts=limit is not None
+        and limit - cap.used_compute_seconds < settings.RESERVE_SECONDS,
+    )
+
+
+def shown_caps(organization: Organization, at: datetime) -> list[CapView]:
+    """Every cap that holds, with what running sessions reserve of it. At most six statements."""
+    caps = caps_that_hold(organization, at)
+    return cap_views(caps, at, reserved_under_caps(caps, organization) if caps else {})

@@ -14,7 +14,9 @@ from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.selectors.keeping import is_forgotten
 from sessions.selectors.samples import SampleView, samples_of
 from sessions.selectors.views import SessionView, beside_of, view_of
+from usage.models import Cap
 from usage.selectors import SourceUse, unpaid_of_session
+from usage.selectors.caps import cap_names
 
 MOST_RUNS = 10_000
 
@@ -70,7 +72,8 @@ class SessionEvent:
 class Insights:
     """`sample_seconds` is what one sample stands for; `forgotten`: only the sums are left.
 
-    `ended_by` is the name of who stopped it, "" where that was its user or nobody.
+    `ended_by` is the name of who stopped it, or whose cap was reached; "" where that was its user
+    or nobody.
     """
 
     session: SessionView
@@ -126,7 +129,10 @@ def insights(session: Session, at: datetime) -> Insights:
 
 
 def _ended_by(session: Session) -> str:
-    """The name of who stopped it, where that is not its user and is still known."""
+    """The name of who stopped it, where that is not its user and is still known, or of the cap."""
+    if session.exhausted_cap is not None:
+        caps = Cap.objects.filter(pk=session.exhausted_cap)
+        return next(iter(cap_names(caps).values()), "")
     if session.stop_actor_id is None or session.stop_actor_id == session.person_id:
         return ""
     person = Person.objects.filter(pk=session.stop_actor_id).first()

@@ -6,7 +6,7 @@ from sessions.services.activity import (
     keep_alive,
     report,
 )
-from sessions.services.caps import set_cap
+from sessions.services.caps import preview_cap, set_cap
 from sessions.services.ending import stop, stop_all
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
 from sessions.services.erasing import delete_organization, erase_person
@@ -44,6 +44,7 @@ __all__ = [
     "meter_and_warn",
     "meter_organization",
     "note_key_used",
+    "preview_cap",
     "preview_start",
     "record_report",
     "report",

@@ -2,10 +2,13 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
+
+from django.db import transaction
 
 from offload_portal.common.actors import Actor
 from orgs.models import Organization
-from sessions.selectors.caps import used_under_cap
+from sessions.selectors.caps import CapEffect, cap_effect, used_under_cap
 from sessions.services.metering import change_allowance
 from usage.models import CapVersion
 from usage.services import caps
@@ -41,3 +44,11 @@ def set_cap(
         )
 
     return change_allowance(organization=organization, at=at, change=change)
+
+
+def preview_cap(**change: Any) -> CapEffect:
+    """What `set_cap` would do with the same words. Everything is undone."""
+    with transaction.atomic():
+        effect = cap_effect(set_cap(**change))
+        transaction.set_rollback(True)
+    return effect

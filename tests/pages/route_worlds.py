@@ -20,6 +20,7 @@ from orgs.models import LicenseGrant, Notification, Organization, Person
 from orgs.services import tokens, webhooks
 from orgs.services.overrides import OverrideChange, add_override
 from orgs.services.requests import make_request
+from sessions.services import set_cap
 from tests import factories
 from tests.api.conftest import ALL, issue
 from tests.factories import actor
@@ -140,7 +141,9 @@ def _things(
         url="https://hooks.example.com/", events=["alert.raised"], **order
     ).endpoint
     token = tokens.issue_token(name="ci", scopes=ALL[:1], **mine)
+    cap = set_cap(scope="person", subject_id=member.pk, limit_compute_seconds=72_000, **order)
     return {
+        "cap_id": cap.cap_id,
         "slug": place.slug,
         "id": session,
         "engine": session,
@@ -182,6 +185,10 @@ BODIES: dict[Row, dict[str, Any]] = {
     ("PATCH", "/api/v1/organizations/{slug}/subscription"): {"cancelled": True},
     ("POST", "/api/v1/organizations/{slug}/top-ups"): {"compute_seconds": 3_600},
     ("PUT", "/api/v1/organizations/{slug}/limits"): {"mode": "unlimited"},
+    ("PUT", "/api/v1/organizations/{slug}/caps"): {
+        "scope": "team", "subject": TEAM, "limit_compute_seconds": 36_000,
+    },
+    ("PUT", "/api/v1/organizations/{slug}/caps/{cap_id}"): {"limit_compute_seconds": 36_000},
     ("POST", "/organizations/{slug}/billing/alerts/"): {"alert_thresholds": "80, 100"},
     ("POST", "/api/v1/organizations/{slug}/policies"): {
         "name": "More", "teams": [TEAM], "terms": {"longest_session_seconds": 7_200},

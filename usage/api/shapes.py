@@ -10,7 +10,7 @@ from rest_framework import serializers
 from offload_portal.api.serializers import InstantField, Shape, TextField, WordField
 from offload_portal.common.labels import MOST_NAME_LETTERS, NAME_PATTERN
 from orgs.zones import is_zone
-from usage.enums import OnDemand
+from usage.enums import CapScope, OnDemand
 from usage.selectors import Grain, GroupBy
 
 LONGEST_RANGE = timedelta(days=400)
@@ -75,6 +75,22 @@ class AllowanceShape(Shape):
     period_start = InstantField(allow_null=True)
     period_end = InstantField(allow_null=True)
     as_of = InstantField(help_text="The second up to which everything is metered.")
+
+
+class OwnCapShape(Shape):
+    """A cap that the caller's next session would be under."""
+
+    scope = serializers.ChoiceField(CapScope.choices)
+    name = serializers.CharField()
+    limit_compute_seconds = serializers.IntegerField()
+    used_compute_seconds = serializers.IntegerField()
+    left_compute_seconds = serializers.IntegerField()
+
+
+class AllowanceHereShape(AllowanceShape):
+    caps = OwnCapShape(
+        many=True, help_text="Those that the caller's next session would be under; all must hold."
+    )
 
 
 class UsageQuery(Shape):

@@ -10,11 +10,9 @@ from offload_portal.api.views import PortalView
 from orgs.api.access import OrganizationView
 from orgs.enums import Scope
 from usage.api.rendering import allowance_json, plan_json
-from usage.api.shapes import (
-    AllowanceShape,
-    PlansShape,
-)
+from usage.api.shapes import AllowanceHereShape, OwnCapShape, PlansShape
 from usage.selectors import allowance_of, plans_offered
+from usage.selectors.caps import own_caps
 
 USUAL_RANGE = timedelta(days=30)
 CSV_COLUMNS = (
@@ -48,8 +46,13 @@ class AllowanceView(OrganizationView):
     @extend_schema(
         summary="What may still be used",
         description="Committed, then top-ups, then on-demand up to its limit.",
-        responses=AllowanceShape,
+        responses=AllowanceHereShape,
     )
     def get(self, request: Request, slug: str) -> Response:
-        organization = self.place(slug).organization
-        return self.tagged(allowance_json(allowance_of(organization, self.at)))
+        place = self.place(slug)
+        view = allowance_of(place.organization, self.at)
+        # An organization's token is nobody's, so no cap is its own.
+        person = place.membership.person_id if view.has_caps else None
+        caps = own_caps(place.organization, person, self.at) if person else []
+        shown = {"caps": OwnCapShape(caps, many=True).data}
+        return self.tagged({**allowance_json(view), **shown})

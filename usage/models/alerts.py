@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -42,7 +43,11 @@ class Alert(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
     period_start = models.DateTimeField()
     bound = models.CharField(max_length=48)
+    # Whose cap it is: a team by its name, a person by who they are, so that it goes with them.
     name = models.CharField(max_length=120, blank=True)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     threshold = models.PositiveSmallIntegerField(default=0)
     limit = models.PositiveBigIntegerField(default=0)
     used = models.PositiveBigIntegerField(default=0)

@@ -17,13 +17,19 @@ def facts_of_alert(row: Alert) -> dict[str, Any]:
     """The facts that the words are made of; JSON can hold them."""
     return {
         "bound": row.bound,
-        "name": row.name,
+        "name": row.person.shown_name if row.person else row.name,
+        "person": str(row.person_id) if row.person_id else "",
         "threshold": row.threshold,
         "used": row.used,
         "limit": row.limit,
         "in_money": row.in_money,
         "expected_at": row.expected_at,
     }
+
+
+def without_names(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """For copies that stay longer than a person's name may."""
+    return {**facts, "name": "" if facts.get("person") else facts["name"]}
 
 
 def alert_title(facts: Mapping[str, Any]) -> str:
@@ -39,7 +45,7 @@ def alert_title(facts: Mapping[str, Any]) -> str:
         return _("%(share)s %% of the on-demand limit is used") % {"share": share}
     return _("%(share)s %% of the cap of %(name)s is used") % {
         "share": share,
-        "name": facts["name"],
+        "name": facts["name"] or _("a member"),
     }
 
 
@@ -61,7 +67,7 @@ def normal_text(facts: Mapping[str, Any]) -> str:
     values = {
         "used": amount_text(facts["used"], in_money=facts["in_money"]),
         "limit": amount_text(facts["limit"], in_money=facts["in_money"]),
-        "name": facts["name"],
+        "name": facts["name"] or _("a member"),
     }
     if facts["bound"] == COMMITMENT:
         return _("Committed usage: %(used)s of %(limit)s.") % values

@@ -15,10 +15,21 @@ from django.db.models import F, Q, Sum
 from offload_portal.common.periods import DAY, from_seconds, hour_of, to_seconds
 from orgs.enums import Role, pays, sees_usage
 from orgs.models import Membership, Organization, Person
-from usage.alerts import COMMITMENT, DAYS, MOVED, ON_DEMAND, Bound, Range, Warned, lasts_between
-from usage.enums import OnDemand, PoolKind
-from usage.models import Alert, AlertSetting, Allowance, LedgerEntry, Pool
+from usage.alerts import (
+    CAP,
+    COMMITMENT,
+    DAYS,
+    MOVED,
+    ON_DEMAND,
+    Bound,
+    Range,
+    Warned,
+    lasts_between,
+)
+from usage.enums import CapScope, OnDemand, PoolKind
+from usage.models import Alert, AlertSetting, Allowance, Cap, LedgerEntry, Pool
 from usage.selectors.allowances import AllowanceView
+from usage.selectors.caps import cap_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,8 @@ def warned_people(organization: Organization, choice: AlertChoice) -> list[tuple
 def open_alerts(organization: Organization) -> list[Alert]:
     """What holds now: of each bound the highest threshold. One statement."""
     found: dict[str, Alert] = {}
-    for row in Alert.objects.open().filter(organization=organization):
+    rows = Alert.objects.open().filter(organization=organization).select_related("person")
+    for row in rows:
         found.setdefault(row.bound, row)
     return list(found.values())
 
@@ -88,15 +100,43 @@ def with_open_alerts() -> list[uuid.UUID]:
 
 
 def alert_states(keys: Collection[uuid.UUID], at: datetime) -> list[AlertState]:
-    """Those of `keys` that have an allowance, by identifier. Four statements."""
+    """Those of `keys` that have an allowance, by identifier.
+
+    Four statements, and at most three more where there are caps.
+    """
     allowances = list(Allowance.objects.filter(pk__in=keys).order_by("pk"))
     rows = AlertSetting.objects.filter(pk__in=keys)
     choices = {row.organization_id: row for row in rows}
     pools, alerts = _committed(keys, at), _alerts(keys)
+    caps = _caps([row.pk for row in allowances if row.has_caps])
     return [
-        _state(row, choices.get(row.pk), pools.get(row.pk, (0, 0)), alerts.get(row.pk, ()))
+        _state(
+            row,
+            choices.get(row.pk),
+            (*_bounds(row, *pools.get(row.pk, (0, 0))), *caps.get(row.pk, ())),
+            alerts.get(row.pk, ()),
+        )
         for row in allowances
     ]
+
+
+def _caps(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Bound]]:
+    """The caps that hold, as bounds."""
+    found: dict[uuid.UUID, list[Bound]] = defaultdict(list)
+    if not keys:
+        return found
+    rows = list(Cap.objects.binding().filter(organization_id__in=keys).order_by("id"))
+    names = cap_names(rows)
+    for row in rows:
+        bound = Bound(
+            key=f"{CAP}{row.pk}",
+            used=row.used_compute_seconds,
+            limit=row.limit_compute_seconds or 0,
+            name=names[row.pk],
+            person=row.subject_id if row.scope == CapScope.PERSON else None,
+        )
+        found[row.organization_id].append(bound)
+    return found
 
 
 def _committed(keys: Collection[uuid.UUID], at: datetime) -> dict[uuid.UUID, tuple[int, int]]:
@@ -125,23 +165,29 @@ def _alerts(keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[Alert]]:
 def _state(
     allowance: Allowance,
     choice: AlertSetting | None,
-    committed: tuple[int, int],
+    bounds: tuple[Bound, ...],
     alerts: Sequence[Alert],
 ) -> AlertState:
     start = allowance.period_start
     mine = [row for row in alerts if row.period_start == start]
-    used, total = committed
     return AlertState(
         organization_id=allowance.pk,
         period_start=start,
-        bounds=() if start is None else tuple(_bounds(allowance, used, total)),
+        bounds=() if start is None else bounds,
         thresholds=_choice(choice).thresholds,
-        has_moved=start is not None and total > 0 and allowance.on_demand_used_microusd > 0,
+        has_moved=_has_moved(allowance, bounds),
         warned=tuple(
             Warned(row.bound, row.threshold, row.limit, row.over_at is not None) for row in mine
         ),
         open=tuple(row for row in alerts if row.over_at is None),
     )
+
+
+def _has_moved(allowance: Allowance, bounds: Sequence[Bound]) -> bool:
+    """From committed time to on-demand: without a commitment there is nothing to move from."""
+    had_commitment = any(bound.key == COMMITMENT for bound in bounds)
+    used = allowance.on_demand_used_microusd > 0
+    return allowance.period_start is not None and had_commitment and used
 
 
 def _bounds(allowance: Allowance, used: int, total: int) -> list[Bound]:

@@ -114,6 +114,7 @@ class AllowanceView:
     burn_week: Pace = Pace()
     used_by_source: Mapping[str, int] | None = None
     reconciled: Reconciled = NEVER_RECONCILED
+    has_caps: bool = False  # or had some
 
     @property
     def rate_per_hour_microusd(self) -> int | None:
@@ -299,6 +300,7 @@ def _view(
     return AllowanceView(
         organization_id=allowance.organization_id,
         reconciled=reconciled_of(getattr(allowance.organization, "reconciliation", None)),
+        has_caps=allowance.has_caps,
         as_of=allowance.metered_until,
         subscription=subscription,
         period_start=allowance.period_start,

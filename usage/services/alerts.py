@@ -24,7 +24,7 @@ from orgs.services.news import copy_to_billing_contact, notify
 from orgs.services.publishing import publish
 from usage.alerts import FORECAST, MOVED, Reached, due, is_over
 from usage.models import Alert, AlertSetting
-from usage.selectors.alert_words import facts_of_alert
+from usage.selectors.alert_words import facts_of_alert, without_names
 from usage.selectors.alerts import (
     AlertChoice,
     AlertState,
@@ -114,12 +114,15 @@ def warn(
                 organization_id=row.organization_id,
                 event=WebhookEvent.ALERT_RAISED,
                 at=at,
-                data=facts_of_alert(row),
+                data=without_names(facts_of_alert(row)),
             )
     if news.over:
         for facts in news.normal:
             publish(
-                organization_id=organization_id, event=WebhookEvent.ALERT_OVER, at=at, data=facts
+                organization_id=organization_id,
+                event=WebhookEvent.ALERT_OVER,
+                at=at,
+                data=without_names(facts),
             )
         _tell_normal(organization, news, at)
     return len(news.alerts)
@@ -162,7 +165,8 @@ def _threshold(state: AlertState, reached: Reached, threshold: int, at: datetime
         state,
         at,
         bound=bound.key,
-        name=bound.name,
+        name="" if bound.person else bound.name,
+        person_id=bound.person,
         threshold=threshold,
         limit=bound.limit,
         used=bound.used,
@@ -190,6 +194,7 @@ def _facts_of_bound(state: AlertState, key: str) -> Mapping[str, Any]:
     return {
         "bound": bound.key,
         "name": bound.name,
+        "person": str(bound.person) if bound.person else "",
         "used": bound.used,
         "limit": bound.limit,
         "in_money": bound.in_money,
@@ -212,7 +217,7 @@ def _tell(
         people=list(can_act),
         context=lambda person: {**facts, **for_reader(organization, can_act=can_act[person])},
         # The portal keeps its copy longer than names may have to stand.
-        in_portal={"users": []},
+        in_portal={"users": [], "items": [without_names(item) for item in items]},
     )
     copy_to_billing_contact(
         kind=NewsKind.USAGE_ALERT,

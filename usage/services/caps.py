@@ -1,10 +1,8 @@
 """Caps: what a team or a person may use of a period (product.md rule 19)."""
 
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -15,6 +13,7 @@ from orgs.models import Membership, Organization, Team
 from orgs.services import audit
 from usage.enums import CapScope
 from usage.models import Allowance, Cap, CapVersion
+from usage.selectors.caps import CapSubject, cap_effective_instant
 from usage.services.contract import (
     check_compute_seconds,
     contract_of,
@@ -23,14 +22,6 @@ from usage.services.contract import (
 
 MOST_REASON = 200
 MOST_CAPS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class CapSubject:
-    """Whom a cap holds for: a team, or a person."""
-
-    scope: CapScope
-    subject_id: uuid.UUID
 
 
 def cap_subject(organization: Organization, scope: str, subject_id: uuid.UUID) -> CapSubject:
@@ -45,19 +36,6 @@ def cap_subject(organization: Organization, scope: str, subject_id: uuid.UUID) -
     if not known:
         raise not_found()
     return CapSubject(CapScope(scope), subject_id)
-
-
-def lowers(before: int | None, after: int | None) -> bool:
-    return after is not None and (before is None or after < before)
-
-
-def cap_effective_instant(
-    before: int | None, after: int | None, used: int, at: datetime, *, at_once: bool
-) -> datetime:
-    """A cap lowered under what is used, or made under it, waits for the notice (rule 19)."""
-    if at_once or after is None or not lowers(before, after) or after >= used:
-        return at
-    return at + timedelta(seconds=settings.LIMIT_NOTICE_SECONDS)
 
 
 def check_cap(limit: int | None, reason: str) -> None:

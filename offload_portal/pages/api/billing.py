@@ -13,6 +13,7 @@ from offload_portal.api.idempotency import idempotent
 from offload_portal.api.problems import invalid
 from offload_portal.common.refusals import Refusal
 from offload_portal.pages.api.accounts import period_json
+from offload_portal.pages.api.cap_shapes import CapShape, CapVersionShape
 from offload_portal.pages.api.shapes import (
     AlertShape,
     ChangeQuery,
@@ -31,18 +32,23 @@ from orgs.api.access import OrganizationView, whom_to_ask
 from orgs.enums import Scope
 from orgs.models import Organization
 from sessions.models import Session
+from sessions.selectors.caps import shown_caps
+from sessions.selectors.hindsight import hindsight_of_limit
 from sessions.services import change_allowance
 from usage import services
+from usage.enums import OnDemand
 from usage.models import Plan
 from usage.selectors import (
     AllowanceView,
     LimitState,
+    Setting,
     allowance_of,
     find_plan,
     limit_history,
     subscription_of,
 )
 from usage.selectors.alerts import alert_choice, open_alerts
+from usage.selectors.caps import cap_history
 from usage.services.alerts import choose_alerts
 
 T = TypeVar("T")
@@ -246,23 +252,29 @@ class LimitsView(BillingView):
 
         def work() -> dict[str, Any]:
             version = self.changed(organization, change)
-            return self._preview(organization, version.effective_at)
+            bound = Setting(OnDemand(version.mode), version.limit_microusd).bound
+            return self._preview(organization, version.effective_at, bound)
 
         return Response(self.tried(work))
 
-    def _preview(self, organization: Organization, effective_at: datetime) -> dict[str, Any]:
+    def _preview(
+        self, organization: Organization, effective_at: datetime, bound_microusd: int | None
+    ) -> dict[str, Any]:
         allowance = allowance_of(organization, self.at)
         value = self._json(organization)
         nothing = allowance.left_compute_seconds == 0 and not allowance.let_finish
         running = Session.objects.for_organization(organization).running()
         ends = list(running.order_by("created_at", "id").values_list("pk", flat=True))
-        ready = {name: value[name] for name in ("coming", "period", "alerts")}
+        ready = {name: value[name] for name in ("coming", "period", "alerts", "caps")}
+        before = hindsight_of_limit(organization, bound_microusd)
         shown = LimitsPreviewShape(
             {
                 **value,
                 "coming": [],
                 "period": None,
                 "alerts": [],
+                "caps": [],
+                "would_have": before,
                 "effective_at": effective_at,
                 "left_compute_seconds": allowance.left_compute_seconds,
                 "would_refuse_starts": allowance.left_compute_seconds == 0,
@@ -286,6 +298,7 @@ class LimitsView(BillingView):
             "alert_thresholds": list(choice.thresholds),
             "alert_recipients": [str(key) for key in choice.recipients],
             "alerts": AlertShape(open_alerts(organization), many=True).data,
+            "caps": CapShape(shown_caps(organization, self.at), many=True).data,
         }
 
 
@@ -293,7 +306,11 @@ class LimitHistoryView(BillingView):
     operation_ids = {"GET": "list_limit_changes"}
     scopes = {"GET": (Scope.ORG_READ,)}
 
-    @extend_schema(summary="Who changed the limit, newest first", responses=LimitHistoryShape)
+    @extend_schema(
+        summary="Who changed the limit, and caps, newest first", responses=LimitHistoryShape
+    )
     def get(self, request: Request, slug: str) -> Response:
-        changes = limit_history(self.seen_by_payers(slug), self.at)
-        return self.tagged({"results": LimitChangeShape(changes, many=True).data})
+        organization = self.seen_by_payers(slug)
+        changes = limit_history(organization, self.at)
+        caps = CapVersionShape(cap_history(organization, self.at), many=True).data
+        return self.tagged({"results": LimitChangeShape(changes, many=True).data, "caps": caps})

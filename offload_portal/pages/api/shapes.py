@@ -13,6 +13,7 @@ from offload_portal.api.serializers import (
     WholeNumberField,
     WordField,
 )
+from offload_portal.pages.api.cap_shapes import CapShape, CapVersionShape, HindsightShape
 from orgs.api.shapes import LICENSE_STATES, PolicyShape
 from orgs.enums import Role
 from sessions.api.shapes import SessionShape
@@ -129,6 +130,7 @@ class LimitChangeShape(Shape):
 
 class LimitHistoryShape(Shape):
     results = LimitChangeShape(many=True)
+    caps = CapVersionShape(many=True, help_text="Changes of caps, newest first.")
 
 
 class AlertShape(Shape):
@@ -158,6 +160,7 @@ class LimitsShape(Shape):
         child=serializers.UUIDField(), help_text="Who sees everybody's use; empty is all owners."
     )
     alerts = AlertShape(many=True)
+    caps = CapShape(many=True)
     period = PeriodShape(allow_null=True)
 
 
@@ -191,6 +194,7 @@ class LimitsPreviewShape(LimitsShape):
     would_end = serializers.ListField(
         child=serializers.UUIDField(), help_text="Running sessions that would end."
     )
+    would_have = HindsightShape(allow_null=True)
 
 
 class ChangeQuery(Shape):

@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 
 from offload_portal.api.problems import not_found_view
-from offload_portal.pages.api import accounts, billing, documents, members
+from offload_portal.pages.api import accounts, billing, caps, documents, members
 
 app_name = "api"
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("organizations/<slug:slug>/top-ups", billing.TopUpsView.as_view()),
     path("organizations/<slug:slug>/limits", billing.LimitsView.as_view()),
     path("organizations/<slug:slug>/limits/history", billing.LimitHistoryView.as_view()),
+    path("organizations/<slug:slug>/caps", caps.CapsView.as_view()),
+    path("organizations/<slug:slug>/caps/<uuid:cap_id>", caps.CapItemView.as_view()),
     path("organizations/<slug:slug>/members", members.MembersView.as_view()),
     path("organizations/<slug:slug>/members.csv", members.MembersCSVView.as_view()),
     path("organizations/<slug:slug>/members/actions", members.MemberActsView.as_view()),
