@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -215,12 +216,21 @@ def invitation(request: HttpRequest) -> HttpResponse:
     token = str(request.session.get(KEPT_TOKEN, ""))
     offer = offer_of(token, at)
     if request.method == "POST" and isinstance(request.user, Person):
+        if request.POST.get("step") == "sign_out":
+            return _signed_out(request, token)
         return _accepted(request, token, request.user, offer)
     if offer is None:
         return _refused(request, unknown_link(), None)
     if isinstance(request.user, Person):
         return _offered(request, offer, request.user)
     return _offered_outside(request, offer)
+
+
+def _signed_out(request: HttpRequest, token: str) -> HttpResponse:
+    """For somebody with the invited address: the session ends, the invitation stays open."""
+    logout(request)
+    request.session[KEPT_TOKEN] = token
+    return redirect("orgs:invitation")
 
 
 def _accepted(

@@ -6,6 +6,8 @@ Both do what `browsing.Window` does, by the same names, so that one walk is trie
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
@@ -62,6 +64,26 @@ class Hands:
         self._pick(place, value)
         assert place.input_value() == value
 
+    def fill_day(self, name: str, day: date) -> None:
+        """A field that takes a day."""
+        place = self.page.locator(f"main input[type=date][name={name}]")
+        self._type_day(place, day)
+        assert place.input_value() == day.isoformat()
+
+    def upload(self, name: str, file: Path) -> None:
+        """Choose a file for the field with this name."""
+        place = self.page.locator(f"main input[type=file][name={name}]")
+        with self.page.expect_file_chooser() as chooser:
+            self.act(place, "Enter", leads_away=False)
+        chooser.value.set_files(file)
+
+    def download(self, name: str) -> str:
+        """What the button gives as a file."""
+        button = self.page.locator("main").get_by_role("button", name=name, exact=True).first
+        with self.page.expect_download() as given:
+            self.act(button, "Enter", leads_away=False)
+        return given.value.path().read_text()
+
     def text(self) -> str:
         return self.page.locator("main").inner_text()
 
@@ -75,6 +97,9 @@ class Hands:
 
     def _pick(self, place: Locator, value: str) -> None:
         place.select_option(value)
+
+    def _type_day(self, place: Locator, day: date) -> None:
+        place.fill(day.isoformat())
 
 
 class Keyboard(Hands):
@@ -125,6 +150,11 @@ class Keyboard(Hands):
             if place.input_value() == value:
                 return
             self.page.keyboard.press("ArrowDown")
+
+    def _type_day(self, place: Locator, day: date) -> None:
+        """Its parts one after another, in the browser's own order."""
+        self._reach(place)
+        self.page.keyboard.type(f"{day:%m%d%Y}")
 
 
 @contextmanager

@@ -1,19 +1,18 @@
 """Every flow of people and access with the keyboard alone, and without JavaScript."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
-from playwright.sync_api import Locator
 
 from orgs.enums import Event, Role
-from orgs.models import AuditEntry, Invitation, Membership, Person, PolicyOverride, Team, TeamMember
+from orgs.models import AuditEntry, Invitation, Membership, PolicyOverride, Team, TeamMember
 from orgs.selectors import policy_terms
 from sessions.models import Session
-from tests.e2e import browsing, hands
+from tests.e2e import hands
 from tests.e2e.hands import Hands
-from tests.e2e.test_every_page import now, signed_in  # noqa: F401 - `now` is a fixture
+from tests.e2e.test_every_page import now  # noqa: F401 - `now` is a fixture
+from tests.e2e.walks import WAYS, Walk, person, row, walk
 from tests.factories import PASSWORD
 from tests.pages import route_worlds
 from tests.pages.route_worlds import World
@@ -23,31 +22,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
-WAYS = {"keyboard": hands.keyboard, "no scripts": hands.no_scripts}
-Walk = Callable[[Hands, str, World], None]
-
-
-def walk(live_server, world: World, way: str, role: str, flow: Walk) -> None:
-    cookie, address = signed_in(world, role), live_server.url
-    here = f"/organizations/{world.organization.slug}"
-
-    def do() -> None:
-        with browsing.chromium() as browser, WAYS[way](browser, address, cookie) as at_work:
-            flow(at_work, here, world)
-
-    # Playwright runs a loop of its own, which Django's database layer would take for ours.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(do).result()
-
-
-def person(world: World, role: str) -> Person:
-    found = world.people[role]
-    assert found is not None
-    return found
-
-
-def row(at_work: Hands, text: str) -> Locator:
-    return at_work.page.locator("main tr").filter(has_text=text).first
 
 
 def invitations(at_work: Hands, here: str, world: World) -> None:
