@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "offload_portal.common.middleware.answer_evenly",
     "django.middleware.security.SecurityMiddleware",
     "offload_portal.common.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -387,6 +388,8 @@ IDLE_TIMEOUT_DEFAULT_SECONDS = env.whole_number(
 )
 KEEP_ALIVE_MOST_SECONDS = env.whole_number("KEEP_ALIVE_MOST_SECONDS", 14_400, least=60)
 POLICY_REFRESH_SECONDS = env.whole_number("POLICY_REFRESH_SECONDS", 3_600, least=60)
+# Signing in and up, and a new password, are answered at multiples of it; 0 answers at once.
+EVEN_ANSWER_MILLISECONDS = env.whole_number("EVEN_ANSWER_MILLISECONDS", 250, least=0, most=5_000)
 RESERVE_SECONDS = env.whole_number("RESERVE_SECONDS", 60, least=1)
 LIMIT_NOTICE_SECONDS = env.whole_number("LIMIT_NOTICE_SECONDS", 600, least=0)
 # Notices come so long before a session is stopped; the last of them is urgent.

@@ -141,6 +141,7 @@ class WebhookEvent(models.TextChoices):
     SUBSCRIPTION_RESUMED = "subscription.resumed", _("Subscription resumed")
     COMMITMENT_CHANGED = "commitment.changed", _("Committed usage changed")
     TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
+    LEDGER_CORRECTED = "ledger.corrected", _("Ledger corrected")
 
 
 class WebhookStyle(models.TextChoices):
@@ -242,6 +243,7 @@ class Event(models.TextChoices):
     WEBHOOK_REMOVED = "webhook.removed", _("Webhook removed")
     ALERTS_CHANGED = "alerts.changed", _("Alerts changed")
     TOP_UP_BOUGHT = "top_up.bought", _("Top-up bought")
+    LEDGER_CORRECTED = "ledger.corrected", _("Ledger corrected")
     SESSION_STARTED = "session.started", _("Session started")
     SESSION_ENDED = "session.ended", _("Session ended")
     ENGINE_KEY_GIVEN = "session.key_given", _("Key of a session's engine given")

@@ -1,9 +1,11 @@
 """What requests pass through: every one, or those of pages."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -41,6 +43,29 @@ def security_headers(get_response: Handler) -> Handler:
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        return response
+
+    return middleware
+
+
+EVENLY = frozenset({"/account/login/", "/account/signup/", "/account/password/reset/"})
+
+
+def answer_evenly(get_response: Handler) -> Handler:
+    """Where an address is typed by somebody unknown, no answer's time tells what is known of it.
+
+    Each comes at the next multiple of a fixed time (targets R17). Guessing is limited before that,
+    so a thread that sleeps costs little.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.method != "POST" or request.path_info not in EVENLY:
+            return get_response(request)
+        began = time.monotonic()
+        response = get_response(request)
+        step = settings.EVEN_ANSWER_MILLISECONDS / 1_000
+        if step:
+            time.sleep(step - (time.monotonic() - began) % step)
         return response
 
     return middleware

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 
 from offload_portal.common.periods import from_seconds, to_seconds
 from orgs.models import Organization, TeamMember
@@ -111,6 +111,8 @@ def used_under_cap(organization: Organization, scope: str, subject_id: uuid.UUID
     """
     start = Allowance.objects.filter(pk=organization.pk).values("period_start")
     entries = LedgerEntry.objects.for_organization(organization).filter(period_start__in=start)
+    # A correction of an earlier period's hour draws nothing from this one.
+    entries = entries.filter(Q(corrected_hour=None) | Q(corrected_hour__gte=F("period_start")))
     if scope == CapScope.PERSON:
         entries = entries.filter(person_id=subject_id)
     else:

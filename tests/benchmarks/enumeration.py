@@ -66,7 +66,7 @@ def prepare() -> str:
     setup_test_environment()
     # The tests hash fast; here the time of the real thing counts.
     slow = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-    override_settings(PASSWORD_HASHERS=slow).enable()
+    override_settings(PASSWORD_HASHERS=slow, EVEN_ANSWER_MILLISECONDS=250).enable()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)

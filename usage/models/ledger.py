@@ -56,6 +56,8 @@ class LedgerEntry(models.Model):
     rate_microusd = models.BigIntegerField(default=0)
     cost_microusd = models.BigIntegerField(default=0)
     corrects = models.UUIDField(null=True, blank=True)
+    # Of a correction: the hour that it speaks of, which may be closed.
+    corrected_hour = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     ordered_by = models.UUIDField(null=True, blank=True)
 

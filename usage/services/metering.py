@@ -5,7 +5,7 @@ The caller holds the organization's lock (`lock`) for the whole transaction. The
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -16,7 +16,7 @@ from offload_portal.common.locks import lock_alone
 from offload_portal.common.periods import to_seconds
 from usage import drawdown
 from usage.forecast import Onward
-from usage.models import Allowance, Cap, LimitVersion, Pool, Rate, UnpaidTime
+from usage.models import Allowance, Cap, LedgerEntry, LimitVersion, Pool, Rate, UnpaidTime
 from usage.pools import in_turn, payers
 from usage.rates import RateTable
 from usage.services.cap_rows import (
@@ -359,3 +359,16 @@ def next_source(organization_id: uuid.UUID, at: datetime) -> tuple[str, int]:
     pools = in_turn(book.pools)
     payer = next(payers(pools, book.on_demand, book.rates, to_seconds(at)), None)
     return (str(payer.source), payer.rate) if payer else ("", 0)
+
+
+def people_of_entries(
+    organization_id: uuid.UUID, sessions: Collection[uuid.UUID]
+) -> dict[uuid.UUID, tuple[uuid.UUID, str]]:
+    """Person and engine size of sessions, as their entries have them."""
+    rows = LedgerEntry.objects.filter(
+        organization_id=organization_id, session_id__in=sessions
+    ).order_by("hour", "id")
+    return {
+        session: (person, size)
+        for session, person, size in rows.values_list("session_id", "person_id", "engine_size")
+    }

@@ -16,7 +16,7 @@ from orgs.enums import Event
 from orgs.models import Organization
 from orgs.services import audit, set_license_pool
 from usage.enums import OnDemand, PoolKind, PoolOrigin, SubscriptionState
-from usage.models import Allowance, LimitVersion, Plan, Pool, Subscription
+from usage.models import Allowance, Cap, LimitVersion, Plan, Pool, Subscription
 from usage.selectors.quotes import PlanQuote, plan_terms, quote_plan, terms_of
 from usage.services import metering
 from usage.services.contract import (
@@ -123,6 +123,7 @@ def _open_allowance(subscription: Subscription, at: datetime) -> Allowance:
     allowance.period_end = boundary(subscription.anchor, 1)
     allowance.on_demand_used_microusd = 0
     allowance.save(update_fields=["period_start", "period_end", "on_demand_used_microusd"])
+    Cap.objects.filter(organization_id=allowance.pk).update(used_compute_seconds=0)
     return allowance
 
 
