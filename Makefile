@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 LOCKED := --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --universal
 
-.PHONY: bench run test test-all lint lock screenshots
+.PHONY: bench run test test-all lint lock screenshots soak
 
 # The portal with its demonstration. PORT chooses the port: make run PORT=8080
 run: $(VENV)/.run-stamp
@@ -35,6 +35,12 @@ screenshots: $(VENV)/.dev-stamp
 # One of docs/benchmarks.md, on a machine that has nothing else to do: make bench NAME=reports
 bench: $(VENV)/.dev-stamp
 	$(PY) -m tests.benchmarks.$(NAME) $(ARGS)
+
+# The proofs that make their own cases, with many more of them: months against the oracle on SQLite,
+# and kills on the PostgreSQL of DATABASE_URL. A seed that fails is printed and replays.
+soak: $(VENV)/.dev-stamp
+	MONTHS_RUNS=10000 $(PY) -m pytest -q tests/sessions/test_months.py
+	KILLS=1000 $(PY) -m pytest -q tests/faults
 
 lock: $(VENV)/.dev-stamp
 	test -x $(UV) || $(PY) -m pip install --quiet uv
