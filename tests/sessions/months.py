@@ -228,6 +228,10 @@ class Months(RuleBasedStateMachine):
         if made is not None:
             self._note_limit(made)
 
+    @rule(limit=st.integers(1, 8_000))
+    def a_small_limit_lets_sessions_finish(self, limit: int) -> None:
+        self.the_limit_is_set("limited", limit, let_finish=True, at_once=True)
+
     def _note_limit(self, made: LimitVersion) -> None:
         at = to_seconds(made.effective_at)
         value = LimitChanged(
