@@ -27,6 +27,7 @@ from orgs.models import LicenseGrant
 from orgs.services import webhooks
 from orgs.services.overrides import OverrideChange, add_override
 from orgs.services.requests import make_request
+from sessions.services import set_cap
 from tests.api.conftest import Api
 from tests.factories import actor
 
@@ -107,6 +108,7 @@ def world(
     grant = LicenseGrant.objects.get(organization=organization, person=member)
     longer = OverrideChange("Long", {"longest_session_seconds": 3_600}, (), people)
     policy = add_override(change=longer, **order)
+    cap = set_cap(scope="team", subject_id=team.pk, limit_compute_seconds=72_000, **order)
     asked = make_request(person=member, kind="hours", **{**order, "actor": actor(member)})
     return {
         "request_id": str(asked.pk),
@@ -120,6 +122,7 @@ def world(
         "invitation_id": str(invited.sent[0].invitation.pk),
         "grant_id": str(grant.pk),
         "policy_id": str(policy.pk),
+        "cap_id": str(cap.cap_id),
     }
 
 

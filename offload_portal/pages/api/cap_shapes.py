@@ -11,6 +11,7 @@ from offload_portal.api.serializers import (
     WordField,
 )
 from usage.enums import CapScope
+from usage.services.contract import MOST_COMPUTE_SECONDS
 
 
 class CapToComeShape(Shape):
@@ -42,7 +43,7 @@ class CapsShape(Shape):
 class CapChangeShape(Shape):
     """A change of a cap that is known."""
 
-    limit_compute_seconds = WholeNumberField()
+    limit_compute_seconds = WholeNumberField(max_value=MOST_COMPUTE_SECONDS)
     reason = TextField(required=False, allow_blank=True, max_length=200)
     at_once = FlagField(required=False, help_text="Without the notice of a lowered cap.")
 
