@@ -30,6 +30,7 @@ from sessions import clock
 from sessions.models import MeterFailure, Session
 from sessions.selectors.caps import caps_of_sessions
 from sessions.selectors.facts import ends_from_below, facts_of
+from sessions.services.far import meter_far
 from sessions.services.settling import EndOrder, ordered, settle, unsettled_of
 from sessions.services.telling import (
     note_caps_ahead,
@@ -234,24 +235,35 @@ def meter_and_warn(*, organization_id: uuid.UUID, at: datetime) -> None:
     warn_after_metering(metered=[organization_id], at=at)
 
 
-def _due(at: datetime) -> list[uuid.UUID]:
-    """Organizations with something to meter, or with a period that is over."""
+def _due(at: datetime) -> dict[uuid.UUID, datetime]:
+    """Organizations with something to meter, or with a period that is over, and watermarks."""
     unsettled = Session.objects.filter(organization_id=OuterRef("pk")).filter(
         Q(ended_at=None) | Q(ended_at__gte=OuterRef("metered_until"))
     )
-    return list(
+    return dict(
         Allowance.objects.filter(Q(Exists(unsettled)) | Q(period_end__lte=at))
         .order_by("organization_id")
-        .values_list("organization_id", flat=True)
+        .values_list("organization_id", "metered_until")
     )
 
 
 def sweep(*, at: datetime) -> Tick:
-    """Write down everything that is true by now. One failure doesn't stop the rest."""
+    """Write down everything that is true by now. One failure doesn't stop the rest.
+
+    Organizations that are far from any bound are metered many at once, where the database can.
+    """
     settle_subscriptions(at=at)
     expire_grants(at=at)
     end_overrides_everywhere(at=at)
-    tick = _meter_each(_due(at), at)
+    due = _due(at)
+    quickly = meter_far(due=due, at=at)
+    _forget_failures(quickly)
+    tick = _meter_each((key for key in due if key not in quickly), at)
+    tick = replace(
+        tick,
+        metered=tick.metered + len(quickly),
+        organizations=(*quickly, *tick.organizations),
+    )
     warn_after_metering(metered=tick.organizations, at=at)
     return tick
 
@@ -276,8 +288,7 @@ def _meter_each(organizations: Iterable[uuid.UUID], at: datetime) -> Tick:
             failed += 1
             logger.exception("Organization %s could not be metered", organization_id)
             _note_failure(organization_id, error, at)
-    if metered:
-        _forget_failures(metered)
+    _forget_failures(metered)
     return Tick(len(metered), failed, ended, tuple(metered))
 
 
@@ -298,8 +309,10 @@ def _note_failure(organization_id: uuid.UUID, error: Exception, at: datetime) ->
         logger.exception("The failure of %s could not be noted", organization_id)
 
 
-def _forget_failures(metered: Sequence[uuid.UUID]) -> None:
+def _forget_failures(metered: Collection[uuid.UUID]) -> None:
     """Who could be metered has no failure any more."""
+    if not metered:
+        return
     known = set(MeterFailure.objects.order_by("pk").values_list("pk", flat=True)[:MOST_FAILURES])
     healed = known & set(metered)
     if healed:
