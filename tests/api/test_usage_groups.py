@@ -11,6 +11,7 @@ import pytest
 
 from sessions import services
 from tests.sessions import worlds
+from tests.sessions.lives import later, meter, report, start
 from tests.sessions.worlds import MINUTE
 from usage.models import LedgerEntry
 from usage.selectors import use_by_day
@@ -167,3 +168,14 @@ def test_a_day_has_the_hours_that_its_zone_gave_it(
     (row,) = get(api, owner, organization, **query)["results"]
     assert row["start"] == query["from"]
     assert row["end"] == f"{start + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_member_calls_org_usage_only_own_rows(api, owner, member, organization, at, clock):
+    """No 403, and nothing of the others: `forbidden` would say that there is something."""
+    for person in (owner, member):
+        report(start(organization, person, at), at)
+    meter(organization, later(at, 60))
+    clock.move_to(later(at, 61))
+    for person, seconds in ((owner, 120), (member, 60)):
+        rows = get(api, person, organization, group_by="member")["results"]
+        assert sum(row["compute_seconds"] for row in rows) == seconds

@@ -214,6 +214,39 @@ def test_a_receiver_that_hangs_is_cut_off(receiver, monkeypatch):
             gateway.post(f"http://127.0.0.1:{port}/", b"{}", {})
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+
+
+@pytest.mark.parametrize("said_first", [HEAD, b"HTTP/1.1 "], ids=["body", "head"])
+def test_a_receiver_that_drips_is_cut_off_by_the_whole_time(receiver, monkeypatch, said_first):
+    """Each byte comes in time for itself; all of them together do not. A status counts."""
+    monkeypatch.setattr(gateway, "TOTAL_SECONDS", 0.3)
+    cut = threading.Event()
+
+    def drip(waits):
+        link, _address = waits.accept()
+        with link:
+            link.sendall(said_first)
+            while not cut.wait(0.02):
+                try:
+                    link.sendall(b"x")
+                except OSError:
+                    cut.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as waits:
+        dripping = threading.Thread(target=drip, args=(waits,), daemon=True)
+        dripping.start()
+        url = f"http://127.0.0.1:{waits.getsockname()[1]}/"
+        if said_first is HEAD:
+            assert gateway.post(url, b"{}", {}).status == 200
+        else:
+            with pytest.raises(gateway.UnreachableError):
+                gateway.post(url, b"{}", {})
+        dripping.join(10)
+        # The connection was closed from here, or it would go on for two thousand seconds.
+        assert cut.is_set()
+
+
 def test_a_name_is_resolved_once_and_the_checked_address_is_connected_to(receiver, monkeypatch):
     asked = []
 

@@ -314,7 +314,7 @@ def test_time_of_every_source_counts(organization, owner, member, cap, at):
 # Changing it
 
 
-def test_raised_above_what_is_used_people_start_at_once(organization, member, cap, at):
+def test_cap_raised_above_use_blocked_sessions_may_start_at_once(organization, member, cap, at):
     cap(member, 60)
     session = busy(organization, member, at)
     meter(organization, later(at, 61))
@@ -325,7 +325,9 @@ def test_raised_above_what_is_used_people_start_at_once(organization, member, ca
     assert start(organization, member, later(at, 61)).pk
 
 
-def test_lowered_under_what_is_used_it_waits_for_the_notice(organization, member, cap, at):
+def test_cap_lowered_below_use_confirm_then_ladder_for_running_sessions(
+    organization, member, cap, at
+):
     cap(member, 100_000)
     session = busy(organization, member, at)
     version = cap(member, 50, later(at, 100))
