@@ -86,7 +86,7 @@ used AS (
     SELECT organization_id, id AS session_id, person_id, engine_size, seconds,
         multiplier * seconds AS compute_seconds
     FROM judged
-),
+)
 """
 # A reservation shrinks by what its session uses (rule 19).
 AFTER = """
@@ -136,7 +136,7 @@ def _meter(organizations: Sequence[uuid.UUID], until: datetime) -> frozenset[uui
     claimed = _claim(organizations)
     if not claimed:
         return frozenset()
-    uses = far.Uses(BEFORE.rstrip().removesuffix(","), AFTER, {"ahead": horizon(until)})
+    uses = far.Uses(BEFORE, AFTER, {"ahead": horizon(until)})
     return far.draw_far(claimed, until, uses)
 
 

@@ -87,7 +87,12 @@ def standing(told: list[Told]) -> list[Change]:
 
 
 class Months(RuleBasedStateMachine):
-    """Rules act through the services, as doors do; what they refuse is refused."""
+    """Rules act through the services, as doors do; what they refuse is refused.
+
+    Where a subclass says that it does not meet bounds, nothing brings one near.
+    """
+
+    meets_bounds = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,6 +136,7 @@ class Months(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
+    @precondition(lambda self: self.meets_bounds)
     @rule(before=st.integers(0, 900))
     def the_period_nears_its_end(self, before: int) -> None:
         """Months are passed where nothing happens, since the oracle walks each second."""
@@ -211,6 +217,7 @@ class Months(RuleBasedStateMachine):
 
     # What may be used
 
+    @precondition(lambda self: self.meets_bounds)
     @rule(
         mode=st.sampled_from(["off", "limited", "unlimited"]),
         limit=st.integers(0, 40_000),
@@ -228,6 +235,7 @@ class Months(RuleBasedStateMachine):
         if made is not None:
             self._note_limit(made)
 
+    @precondition(lambda self: self.meets_bounds)
     @rule(limit=st.integers(1, 8_000))
     def a_small_limit_lets_sessions_finish(self, limit: int) -> None:
         self.the_limit_is_set("limited", limit, let_finish=True, at_once=True)
@@ -258,6 +266,7 @@ class Months(RuleBasedStateMachine):
         else:
             self.next_committed = wanted
 
+    @precondition(lambda self: self.meets_bounds)
     @rule(whose=st.integers(0, 2), limit=st.one_of(st.none(), st.integers(0, 2_000)))
     def a_cap_is_set(self, whose: int, limit: int | None) -> None:
         subject: Person | Team = self.team if whose == 0 else self.people[whose]

@@ -77,7 +77,9 @@ far AS MATERIALIZED (
             ELSE a.on_demand_limit_microusd > a.on_demand_used_microusd
                 + (going.reach + 1) * rate.microusd_per_compute_second
         END
-),
+)
+"""
+WRITTEN = """
 lines AS MATERIALIZED (
     SELECT far.organization_id, far.hour, far.part, far.source, far.rate, used.session_id,
         used.person_id, used.engine_size, used.seconds, used.compute_seconds,
@@ -172,8 +174,8 @@ class Uses:
     values: Mapping[str, Any]
 
 
-def _text() -> str:
-    return FAR.format(
+def _written() -> str:
+    return WRITTEN.format(
         quarter=QUARTER,
         identifier=IDENTIFIER,
         later=", ".join(
@@ -204,9 +206,8 @@ def draw_far(
         "quarter": datetime.fromtimestamp(quarter_of(last - 1), tz=until.tzinfo),
         "horizon": horizon(until),
     }
-    # `freed` is one of the caller's and `moved` reads it: far, what reads it, then the rest.
-    far, rest = _text().split("),\nlines AS", 1)
-    text = ",\n".join((uses.before, f"{far})", uses.after, f"lines AS{rest}"))
+    # `moved` reads the caller's `freed`, which reads `far`.
+    text = ",\n".join((uses.before, FAR.format(quarter=QUARTER), uses.after, _written()))
     with connection.cursor() as cursor:
         cursor.execute(f"WITH {text} SELECT organization_id FROM moved", values)  # noqa: S608 - our own text
         return frozenset(row[0] for row in cursor.fetchall())
