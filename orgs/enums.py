@@ -31,6 +31,14 @@ def pays(role: str) -> bool:
     return role in (Role.OWNER, Role.BILLING)
 
 
+class PrivacyMode(models.TextChoices):
+    """How insights show what people did; `orgs.privacy` has what each means."""
+
+    NAMED = "named", _("Named: owners and editors see who did what")
+    PSEUDONYMOUS = "pseudonymous", _("Pseudonymous: each person is a code")
+    AGGREGATE = "aggregate", _("Aggregate: sums of five people or more")
+
+
 class GrantKind(models.TextChoices):
     """To whom a grant gives a license (rule 4)."""
 
@@ -237,6 +245,8 @@ class Event(models.TextChoices):
     COMMITMENT_CHANGED = "commitment.changed", _("Committed usage changed")
     LIMIT_CHANGED = "limit.changed", _("On-demand limit changed")
     CAP_CHANGED = "cap.changed", _("Cap changed")
+    INSIGHTS_VIEWED = "insights.viewed", _("Insights of named people looked at")
+    INSIGHTS_EXPORTED = "insights.exported", _("Insights of named people downloaded")
     WEBHOOK_ADDED = "webhook.added", _("Webhook added")
     WEBHOOK_CHANGED = "webhook.changed", _("Webhook changed")
     WEBHOOK_ROTATED = "webhook.rotated", _("Webhook's secret changed")

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.refusals import Refusal
-from orgs.enums import EngineSizeName, OffloadSwitch, Role
+from orgs.enums import EngineSizeName, OffloadSwitch, PrivacyMode, Role
 from orgs.models import Person
 from orgs.selectors import PolicyTerms
 from orgs.selectors.addresses import MOST_FILE_BYTES, addresses_in_file, split_addresses
@@ -117,6 +117,15 @@ class SettingsForm(forms.Form):
         required=False,
         help_text=_(
             "An address that gets a copy of every mail about money. It needs no account here."
+        ),
+    )
+    privacy = forms.ChoiceField(
+        label=_("Insights"),
+        choices=PrivacyMode.choices,
+        required=False,
+        help_text=_(
+            "On pages, in the API, in downloads and reports. Everyone sees their own sessions by "
+            "name. While named, the audit log says who looked at others' sessions."
         ),
     )
     requires_second_factor = forms.BooleanField(

@@ -1,7 +1,7 @@
 """The one filter of sessions that page, API and CSV share."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -9,6 +9,7 @@ from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F,
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
+from orgs.models import TeamMember
 from sessions.enums import EndReason, SessionState
 from sessions.models import Session
 
@@ -20,14 +21,18 @@ class SessionFilter:
     """Which sessions. `organizations` and `person` are the wall: they are never left out.
 
     `organizations`: those that the asker belongs to; `everyone_in`: those of them in which the
-    asker sees everyone's sessions; elsewhere only `person`'s own. Instants bound `created_at`,
-    half-open; durations are whole seconds, both bounds inclusive.
+    asker sees everyone's sessions; elsewhere only `person`'s own. `summed_in`: those in which they
+    see sums of everyone's sessions, though not the sessions (`for_sums`). `team` is of those who
+    are in it now. Instants bound `created_at`, half-open; durations are whole seconds, both bounds
+    inclusive.
     """
 
     person: uuid.UUID
     organizations: frozenset[uuid.UUID]
     everyone_in: frozenset[uuid.UUID] = frozenset()
+    summed_in: frozenset[uuid.UUID] = frozenset()
     people: frozenset[uuid.UUID] | None = None
+    team: uuid.UUID | None = None
     states: frozenset[str] = frozenset()
     engine_size: str = ""
     image: str = ""
@@ -37,11 +42,18 @@ class SessionFilter:
     min_duration_seconds: int | None = None
     max_duration_seconds: int | None = None
 
+    def for_sums(self) -> "SessionFilter":
+        """What may be added up, though not listed."""
+        return replace(self, everyone_in=self.everyone_in | self.summed_in)
+
     def apply(self, sessions: QuerySet[Session], at: datetime) -> QuerySet[Session]:
         """All but the state of running sessions, which only the clock knows."""
         sessions = sessions.filter(self._wall())
         if self.people is not None:
             sessions = sessions.filter(person_id__in=self.people)
+        if self.team is not None:
+            members = TeamMember.objects.filter(organization__in=self.organizations, team=self.team)
+            sessions = sessions.filter(person_id__in=members.values("person_id"))
         if self.engine_size:
             sessions = sessions.filter(engine_size=self.engine_size)
         if self.image:

@@ -1,6 +1,7 @@
 """The filters of the activity page, as they stand in its address."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from offload_portal.common.periods import Period, day_start
+from orgs.enums import PrivacyMode
+from orgs.models import Organization
 from sessions.enums import SessionState
 from sessions.filters import RUNNING_STATES, SessionFilter
 from sessions.selectors import person_with_sessions
@@ -20,6 +23,7 @@ MOST_DAYS = 366
 FIRST_DAY = date(2020, 1, 1)
 MOST_MINUTES = MOST_DAYS * 24 * 60
 PRESETS = {"7": 7, "30": 30, "90": 90}
+MONTHS = {"month": 0, "last_month": 1}
 DEFAULT_PERIOD = "30"
 ONE_SECOND = timedelta(seconds=1)
 
@@ -27,6 +31,8 @@ PERIODS = [
     ("7", gettext_lazy("7 days")),
     ("30", gettext_lazy("30 days")),
     ("90", gettext_lazy("90 days")),
+    ("month", gettext_lazy("This month")),
+    ("last_month", gettext_lazy("Last month")),
     ("billing", gettext_lazy("This billing period")),
     ("custom", gettext_lazy("From – to")),
 ]
@@ -85,7 +91,10 @@ class ActivityForm(forms.Form):
     period = forms.ChoiceField(label=gettext_lazy("Period"), choices=PERIODS, required=False)
     since = _date(gettext_lazy("From"))
     until = _date(gettext_lazy("To"))
-    user = forms.EmailField(label=gettext_lazy("User"), max_length=254, required=False)
+    user: forms.CharField = forms.EmailField(
+        label=gettext_lazy("User"), max_length=254, required=False
+    )
+    team = forms.ChoiceField(label=gettext_lazy("Team"), required=False)
     state = forms.ChoiceField(label=gettext_lazy("State"), choices=STATES, required=False)
     engine = forms.ChoiceField(
         label=gettext_lazy("Engine size"),
@@ -111,17 +120,37 @@ class ActivityForm(forms.Form):
         chosen: SessionFilter,
         at: datetime,
         zone: ZoneInfo,
-        billing: Period | None,
+        billing: Callable[[], Period | None],
+        organization: Organization,
+        teams: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(data, auto_id="filter_%s")
         self._chosen, self._at, self._zone, self._billing = chosen, at, zone, billing
+        self._organization = organization
         for name in ("since", "until"):
             # A browser drops what is no day from a field for days; then it is one for text.
             text = str(data.get(name) or "")
             self.fields[name].widget.input_type = "date" if not text or _is_day(text) else "text"
-        self.fields["user"].widget.attrs |= {"list": "people", "autocomplete": "off"}
-        if not chosen.organizations <= chosen.everyone_in:
+        self._offer_user()
+        if teams:
+            self.fields["team"].choices = [("", gettext_lazy("Any")), *teams]  # type: ignore[attr-defined]  # a ChoiceField
+        else:
+            del self.fields["team"]
+
+    def _offer_user(self) -> None:
+        """An address, or a code where insights don't name people; nothing where none is listed."""
+        if not self._chosen.organizations <= self._chosen.everyone_in:
             del self.fields["user"]
+            return
+        if self._organization.privacy == PrivacyMode.NAMED:
+            self.fields["user"].widget.attrs |= {"list": "people", "autocomplete": "off"}
+            return
+        self.fields["user"] = forms.CharField(
+            label=_("User"),
+            max_length=254,
+            required=False,
+            widget=forms.TextInput(attrs={"placeholder": "K7Q-F2M", "autocomplete": "off"}),
+        )
 
     def clean_until(self) -> date | None:
         return self._day("until")
@@ -172,13 +201,22 @@ class ActivityForm(forms.Form):
         key, now = self.period_key(values), self._at + ONE_SECOND
         if key == "custom":
             return self._custom(values, now)
+        if key in MONTHS:
+            return self._month(MONTHS[key], now)
         if key == "billing":
-            if self._billing is None:
+            billing = self._billing()
+            if billing is None:
                 self.add_error("period", _("There is no billing period before a subscription."))
                 return None
-            return Period(self._billing.start, min(self._billing.end, now))
+            return Period(billing.start, min(billing.end, now))
         first = self._today - timedelta(days=PRESETS[key] - 1)
         return Period(day_start(self._zone, first), now)
+
+    def _month(self, back: int, now: datetime) -> Period:
+        """A calendar month of the zone, so many before this one."""
+        number = self._today.year * 12 + self._today.month - 1 - back
+        first, after = (date(n // 12, n % 12 + 1, 1) for n in (number, number + 1))
+        return Period(day_start(self._zone, first), min(day_start(self._zone, after), now))
 
     def _custom(self, values: Mapping[str, Any], now: datetime) -> Period | None:
         since, until = values.get("since"), values.get("until") or self._today
@@ -200,10 +238,12 @@ class ActivityForm(forms.Form):
     def _people(self, email: str) -> frozenset[Any] | None:
         if not email:
             return None
-        (organization,) = self._chosen.organizations
-        person = person_with_sessions(organization, email)
+        person = person_with_sessions(self._organization, email, self._chosen.person)
         if person is None:
-            self.add_error("user", _("Nobody in this organization has this address."))
+            named = self._organization.privacy == PrivacyMode.NAMED
+            by_address = _("Nobody in this organization has this address.")
+            by_code = _("Nobody in this organization has this code. Codes stand in the lists.")
+            self.add_error("user", by_address if named else by_code)
             return None
         return frozenset({person})
 
@@ -214,6 +254,7 @@ class ActivityForm(forms.Form):
         return replace(
             self._chosen,
             people=people,
+            team=uuid.UUID(values["team"]) if values.get("team") else None,
             states=frozenset(str(name) for name in states),
             engine_size=values.get("engine") or "",
             image=values.get("image") or "",

@@ -78,6 +78,17 @@ LAYOUT: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A cell of a chart's table that leads somewhere."""
+
+    text: str
+    url: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True, kw_only=True)
 class Chart:
     """A figure for `{% chart %}` and the same numbers as a table.

@@ -120,3 +120,20 @@ def relative_text(seconds_ago: int) -> str | None:
         return _("just now") if seconds_ago >= 0 else _("in less than a minute")
     pattern = _("%(distance)s ago") if seconds_ago >= 0 else _("in %(distance)s")
     return pattern % {"distance": _distance(distance)}
+
+
+def change_text(now: int | None, then: int | None) -> str:
+    """How it moved: percent, a factor from four times on, or words where nothing was before."""
+    if not now and not then:
+        return _("none before")
+    if not then:
+        return _("new")
+    if not now:
+        return "−100 %"
+    if now >= 4 * then:
+        tenths = (now * 10 + then // 2) // then
+        return f"×{tenths // 10}.{tenths % 10}" if tenths < 1000 else f"×{tenths // 10:,}"
+    percent = (abs(now - then) * 100 + then // 2) // then
+    if percent == 0:
+        return _("no change")
+    return f"+{percent} %" if now > then else f"−{percent} %"

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from offload_portal.common.periods import HOUR, from_seconds, hour_of, to_seconds
 from orgs.frames import Frame
+from orgs.services.looks import note_look
 from sessions.selectors.use_groups import LABEL, grouping_of_word, label_names
 from usage.selectors import Grain, GroupBy, UsageQuestion, UsageRow, UsageSums, usage_rows
 
@@ -40,11 +41,15 @@ def breakdown_context(request: HttpRequest, frame: Frame, start: datetime) -> di
     person = None if sees_usage else frozenset([frame.membership.person_id])
     # What comes after now isn't there yet, and whole hours are added up more cheaply.
     end = from_seconds(hour_of(to_seconds(frame.at)) + HOUR)
-    question = UsageQuestion(frame.organization, start, end, frame.zone, person)
+    question = UsageQuestion(
+        frame.organization, start, end, frame.zone, person, viewer_id=frame.membership.person_id
+    )
     names = label_names(question, most=MOST_LABELS)
     words = _words(names, sees_usage=sees_usage)
     asked = request.GET.get("by", "")
     chosen = asked if asked in words else next(iter(words))
+    if chosen == GroupBy.MEMBER:
+        note_look(actor=frame.actor, at=frame.at, organization=frame.organization, what="usage")
     rows = usage_rows(question, Grain.WHOLE, grouping_of_word(chosen))
     return {
         "breakdown": _breakdown(words[chosen], rows),

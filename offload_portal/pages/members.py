@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -17,6 +18,7 @@ from orgs.frames import SEERS, Frame, organization_page
 from orgs.models import Invitation, Membership
 from orgs.paging import list_page
 from orgs.policies import Departure, check_can_change_people, check_keeps_an_owner, keeps_an_owner
+from orgs.privacy import is_veiled
 from orgs.selectors import member_rows, standing, team_names, teams_of
 from orgs.selectors.access import grants_by_person
 from orgs.views.hints import reason, why_not
@@ -55,6 +57,15 @@ def members(request: HttpRequest, frame: Frame) -> HttpResponse:
         **counts(frame),
     )
     return render(request, "orgs/members.html", context)
+
+
+def _last_session(frame: Frame, person_id: uuid.UUID) -> dict[str, Any]:
+    """When it was, or that it isn't told: insights may not name people (`orgs.privacy`)."""
+    me = frame.membership.person_id
+    if is_veiled(frame.organization.privacy, person_id, me):
+        return {"last_session_at": None, "hides_use": True}
+    found = last_session_at(frame.organization, person_id, frame.at)
+    return {"last_session_at": found, "hides_use": False}
 
 
 def _columns(asked: MemberQuestion) -> dict[str, Column]:
@@ -112,7 +123,7 @@ def member(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> HttpResp
         grants=grants,
         teams=teams_of(frame.organization, [person_id]).get(person_id, ()),
         all_teams=_other_teams(frame, person_id),
-        last_session_at=last_session_at(frame.organization, person_id, frame.at),
+        **_last_session(frame, person_id),
         roles=role_choices(),
         keeps_an_owner=keeps_an_owner(departure),
         last_owner_hint=reason(check_keeps_an_owner, departure),

@@ -17,9 +17,12 @@ from offload_portal.pages.home import remember
 from offload_portal.pages.live import asked_part, live_page
 from offload_portal.pages.start_commands import Step, machine_steps, metering_steps, session_steps
 from offload_portal.pages.told import told
+from orgs.enums import PrivacyMode
 from orgs.frames import Frame, organization_page, person_of
 from orgs.selectors import first_steps
+from orgs.services.looks import note_look
 from sessions.charts import course_chart
+from sessions.models import Session
 from sessions.selectors import SessionPage, SessionView, filter_for, session_page
 from sessions.selectors.accounts import account_views
 from usage.selectors import AllowanceView, allowance_of, use_by_day
@@ -45,6 +48,8 @@ def overview(request: HttpRequest, frame: Frame) -> HttpResponse:
     chosen = filter_for(person_of(request), frame.organization.pk)
     page = session_page(chosen, at=frame.at, as_of=frame.at, size=SHOWN)
     context = frame.context(**_running(frame, page))
+    if chosen.everyone_in and page.rows:
+        note_look(actor=frame.actor, at=frame.at, organization=frame.organization, what="overview")
     if asked_part(request) == "running":
         return render(request, "pages/running.html", context)
     remember(request, frame.organization.slug)
@@ -63,8 +68,9 @@ def _allowance(view: AllowanceView) -> dict[str, Any]:
 
 def _running(frame: Frame, page: SessionPage) -> dict[str, Any]:
     """The first rows of the list are those that run; a full page may leave some out."""
+    me = frame.membership.person_id
     rows = [
-        RunningRow(row, frame.is_owner or row.user_id == frame.membership.person_id)
+        RunningRow(row.seen_by(me), frame.is_owner or row.user_id == me)
         for row in page.rows
         if row.is_running
     ]
@@ -77,8 +83,18 @@ def _running(frame: Frame, page: SessionPage) -> dict[str, Any]:
         "running_more": more,
         "shown": SHOWN,
         "own": own,
+        "unlisted": _unlisted(frame),
         "told": told(frame, notices),
     }
+
+
+def _unlisted(frame: Frame) -> int | None:
+    """How many run in all, where they are not listed one by one; None where they are."""
+    in_aggregate = frame.organization.privacy == PrivacyMode.AGGREGATE
+    if not in_aggregate or not frame.membership.sees_everything:
+        return None
+    running = Session.objects.for_organization(frame.organization).running()
+    return int(running.count())
 
 
 def _whole(frame: Frame, *, empty: bool) -> dict[str, Any]:

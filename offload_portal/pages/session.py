@@ -1,7 +1,7 @@
 """One session: its page, the side panel, and stopping it."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from django.contrib import messages
@@ -16,6 +16,7 @@ from offload_portal.pages import session_words as words
 from offload_portal.pages.live import asked_part, live_page
 from offload_portal.pages.told import told
 from orgs.frames import Frame, organization_page, person_of
+from orgs.services.looks import note_look
 from sessions import charts, services
 from sessions.charts.timeline import exit_text, legend_of
 from sessions.models import Session
@@ -43,7 +44,18 @@ def _read(request: HttpRequest, frame: Frame, session_id: uuid.UUID) -> tuple[Se
     session, _membership = find_session(person_of(request), session_id)
     if session.organization_id != frame.organization.pk:
         raise not_found()
-    return session, insights(session, frame.at)
+    seen = insights(session, frame.at)
+    me = frame.membership.person_id
+    if session.person_id != me:
+        note_look(
+            actor=frame.actor,
+            at=frame.at,
+            organization=frame.organization,
+            what="session",
+            person_id=session.person_id,
+            session_id=session.pk,
+        )
+    return session, replace(seen, session=seen.session.seen_by(me))
 
 
 def _may_stop(frame: Frame, view: SessionView) -> bool:

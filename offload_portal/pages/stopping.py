@@ -28,7 +28,8 @@ def stop_all(request: HttpRequest, frame: Frame) -> HttpResponse:
     running = filter_for(person_of(request), frame.organization.pk)
     running = replace(running, states=frozenset(map(str, RUNNING_STATES)))
     page = session_page(running, at=frame.at, as_of=frame.at, size=SHOWN)
-    context = frame.context(rows=page.rows, more=page.has_next, shown=SHOWN)
+    rows = [row.seen_by(frame.membership.person_id) for row in page.rows]
+    context = frame.context(rows=rows, more=page.has_next, shown=SHOWN)
     panel = asked_part(request) == "panel"
     template = "pages/stop_all_panel.html" if panel else "pages/stop_all.html"
     return render(request, template, context)

@@ -2,6 +2,8 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from offload_portal.pages import (
     activity,
+    activity_advice,
+    activity_views,
     billing_urls,
     development,
     emails,
@@ -34,6 +36,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("organizations/<slug:slug>/get-started/", get_started.get_started, name="get_started"),
     path("downloads/<str:name>", plugin.plugin, name="plugin"),
     path("organizations/<slug:slug>/activity/", activity.activity, name="activity"),
+    path(
+        "organizations/<slug:slug>/activity/times/",
+        activity_views.activity_times,
+        name="activity_times",
+    ),
+    path(
+        "organizations/<slug:slug>/activity/cost/",
+        activity_views.activity_cost,
+        name="activity_cost",
+    ),
+    path(
+        "organizations/<slug:slug>/activity/outcomes/",
+        activity_views.activity_outcomes,
+        name="activity_outcomes",
+    ),
+    path(
+        "organizations/<slug:slug>/activity/advice/",
+        activity_advice.activity_advice,
+        name="activity_advice",
+    ),
     path(
         "organizations/<slug:slug>/activity/sessions.csv",
         activity.activity_csv,

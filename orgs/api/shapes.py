@@ -15,7 +15,7 @@ from offload_portal.api.serializers import (
     WholeNumberField,
     WordField,
 )
-from orgs.enums import Event, LicenseState, OffloadSwitch, Role
+from orgs.enums import Event, LicenseState, OffloadSwitch, PrivacyMode, Role
 from orgs.zones import is_zone
 
 LICENSE_STATES = [(state, state) for state in (*LicenseState.values, "none")]
@@ -78,6 +78,11 @@ class OrganizationChange(Shape):
         required=False,
         allow_blank=True,
         help_text="Gets a copy of every mail about money; empty takes it away.",
+    )
+    privacy_mode = WordField(
+        PrivacyMode.choices,
+        required=False,
+        help_text="How insights show people: by name, by a code, or in sums of five and more.",
     )
     requires_second_factor = FlagField(
         required=False, help_text="Who asks it of everyone has one themselves."

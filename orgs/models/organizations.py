@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.identifiers import uuid7
-from orgs.enums import Role, pays, sees_everything, sees_usage
+from orgs.enums import PrivacyMode, Role, pays, sees_everything, sees_usage
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -25,6 +25,12 @@ class Organization(models.Model):
     zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     created_at = models.DateTimeField()
     requires_second_factor = models.BooleanField(default=False)
+    privacy = models.CharField(
+        max_length=16,
+        choices=PrivacyMode.choices,
+        default=PrivacyMode.NAMED,
+        db_default=PrivacyMode.NAMED,
+    )
     # An address, of no member perhaps, that gets what concerns money; empty where there is none.
     billing_contact = models.EmailField(max_length=254, blank=True)
     # Since then the row is only what ledgers and statements point to.

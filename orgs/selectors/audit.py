@@ -12,13 +12,14 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from orgs import chain
-from orgs.enums import Event
+from orgs.enums import Event, PrivacyMode
 from orgs.models import AuditEntry, AuditSeal, AuditText, Membership, Organization, Person, Team
 from orgs.selectors.access import PersonRef, reference
 
 PAGE_SIZE = 50
 EXPORT_BATCH = 500
 MOST_MATCHES = 1_000
+OF_SESSIONS = (Event.SESSION_STARTED, Event.SESSION_ENDED, Event.ENGINE_KEY_GIVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,13 @@ def _earlier(entries: QuerySet[AuditEntry], key: AuditEntry) -> QuerySet[AuditEn
 
 
 def audit_entries(organization: Organization, wanted: AuditFilter) -> QuerySet[AuditEntry]:
-    """The organization's entries that match, in no order."""
+    """The organization's entries that match, in no order.
+
+    Where insights don't show who ran which session, entries that would are kept and not shown.
+    """
     entries = AuditEntry.objects.filter(organization_id=organization.pk)
+    if organization.privacy != PrivacyMode.NAMED:
+        entries = entries.exclude(event__in=OF_SESSIONS)
     exact = {
         "event": wanted.event or None,
         "actor_id": wanted.actor_id,

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 
-from orgs.enums import LicenseState, MailState, RequestState
+from orgs.enums import LicenseState, MailState, PrivacyMode, RequestState
 from orgs.models import (
     Invitation,
     License,
@@ -54,6 +54,7 @@ class MemberRow:
     teams: tuple[tuple[uuid.UUID, str], ...] = ()
     last_sign_in_at: datetime | None = None
     last_session_at: datetime | None = None
+    hides_use: bool = False  # insights don't name people, so nobody's last session is told
 
 
 EVERYONE = MemberFilter()
@@ -108,6 +109,7 @@ def member_rows(
     persons = [row.person_id for row in memberships]
     grants = grants_by_person(organization, at, persons)
     teams = teams_of(organization, persons)
+    hides = organization.privacy != PrivacyMode.NAMED
     return tuple(
         MemberRow(
             person=reference(row.person),
@@ -117,7 +119,8 @@ def member_rows(
             grants=grant_words(grants.get(row.person_id, ())),
             teams=teams.get(row.person_id, ()),
             last_sign_in_at=row.person.last_login,
-            last_session_at=getattr(row, "last_session_at", None),
+            last_session_at=None if hides else getattr(row, "last_session_at", None),
+            hides_use=hides,
         )
         for row in memberships
     )

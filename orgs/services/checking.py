@@ -10,6 +10,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from offload_portal.common.refusals import Refusal, not_found
+from orgs.enums import PrivacyMode
 from orgs.models import Membership, Organization
 from orgs.zones import is_zone
 
@@ -104,6 +105,12 @@ def clean_zone(zone: str) -> str:
     if not is_zone(zone):
         raise invalid("zone", _("Choose one of the time zones in the list."))
     return zone
+
+
+def clean_privacy(privacy: str) -> str:
+    if privacy not in PrivacyMode.values:
+        raise invalid("privacy", _("Choose one of the ways in the list."))
+    return privacy
 
 
 def members_among(organization: Organization, persons: Collection[uuid.UUID]) -> list[uuid.UUID]:

@@ -21,6 +21,7 @@ from orgs.services.checking import (
     RESERVED_SLUGS,
     clean_contact,
     clean_name,
+    clean_privacy,
     clean_slug,
     clean_zone,
     invalid,
@@ -136,8 +137,10 @@ def update_organization(
     slug: str | None = None,
     requires_second_factor: bool | None = None,
     billing_contact: str | None = None,
+    privacy: str | None = None,
 ) -> Organization:
-    """Change the name, zone, address, what is asked at sign-in or who gets mail about money.
+    """Change the name, zone, address, what is asked at sign-in, who gets mail about money, or how
+    insights show people (`orgs.privacy`).
 
     None leaves it; an empty billing contact takes it away. Owners only.
 
@@ -154,6 +157,7 @@ def update_organization(
             "billing_contact": row.billing_contact
             if billing_contact is None
             else clean_contact(billing_contact),
+            "privacy": row.privacy if privacy is None else clean_privacy(privacy),
         }
         before = {key: getattr(row, key) for key in wanted if getattr(row, key) != wanted[key]}
         if not before:

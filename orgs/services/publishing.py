@@ -12,7 +12,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from orgs import chat
-from orgs.enums import WebhookEvent, WebhookStyle
+from orgs.enums import PrivacyMode, WebhookEvent, WebhookStyle
 from orgs.models import WebhookDelivery, WebhookEndpoint
 from orgs.services.mails import portal_link
 
@@ -30,7 +30,8 @@ def publish(
         row for row in rows.select_related("organization").order_by("id") if event in row.events
     ]
     if wanted:
-        whole = {"organization_id": str(organization_id), **data}
+        shown = _veiled(data) if _tells_of_people(event, wanted[0].organization.privacy) else data
+        whole = {"organization_id": str(organization_id), **shown}
         WebhookDelivery.objects.bulk_create(
             WebhookDelivery(
                 endpoint=row,
@@ -42,6 +43,15 @@ def publish(
             for row in wanted
         )
         transaction.on_commit(hint, robust=True)
+
+
+def _tells_of_people(event: str, privacy: str) -> bool:
+    """Whether receivers would learn who did what, where insights don't show it."""
+    return event.startswith("session.") and privacy != PrivacyMode.NAMED
+
+
+def _veiled(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if name in ("actor_id", "person") else value for name, value in data.items()}
 
 
 def body_for(row: WebhookEndpoint, event: str, at: datetime, data: Mapping[str, Any]) -> str:

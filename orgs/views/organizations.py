@@ -43,12 +43,13 @@ def settings(request: HttpRequest, frame: Frame) -> HttpResponse:
     organization = frame.organization
     initial = {
         name: getattr(organization, name)
-        for name in ("name", "zone", "slug", "billing_contact", "requires_second_factor")
+        for name in ("name", "zone", "slug", "billing_contact", "privacy", "requires_second_factor")
     }
     form = SettingsForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            wanted = {**form.cleaned_data, "slug": form.cleaned_data["slug"] or None}
+            kept = {name: form.cleaned_data[name] or None for name in ("slug", "privacy")}
+            wanted = {**form.cleaned_data, **kept}
             saved = services.update_organization(
                 actor=frame.actor, at=frame.at, organization=organization, **wanted
             )

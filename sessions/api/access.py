@@ -7,17 +7,20 @@ from typing import Any
 from offload_portal.api import throttling
 from offload_portal.api.callers import insufficient_scope
 from orgs.api.access import OrganizationView, check_has_factor
-from orgs.enums import Scope
+from orgs.enums import PrivacyMode, Scope
 from orgs.models import Membership, Organization, Person
+from orgs.services.looks import note_download, note_look
 from sessions.filters import SessionFilter
 from sessions.models import Session
 from sessions.selectors import (
     Reading,
+    SessionView,
     filter_for,
     find_own_reading,
     find_own_session,
     find_reading,
     find_session,
+    person_with_sessions,
 )
 
 NOBODY = uuid.UUID(int=0)
@@ -53,7 +56,26 @@ class SessionsAccess(OrganizationView):
             return
         if not self.caller.has_any(self.others_scopes):
             raise insufficient_scope(self.others_scopes)
-        check_has_factor(Organization.objects.get(pk=session.organization_id), self.person)
+        organization = Organization.objects.get(pk=session.organization_id)
+        check_has_factor(organization, self.person)
+        note_look(
+            actor=self.actor,
+            at=self.at,
+            organization=organization,
+            what="session",
+            person_id=session.person_id,
+            session_id=session.pk,
+        )
+
+    def veiled(self, view: SessionView) -> SessionView:
+        """As the caller may see it (`orgs.privacy`)."""
+        return view.seen_by(self.request.user.pk)
+
+    def note_list(self, chosen: SessionFilter, what: str) -> None:
+        """Keep that the caller looked at, or took, what others did."""
+        note = note_download if what.endswith(".csv") else note_look
+        for organization in Organization.objects.filter(pk__in=chosen.everyone_in):
+            note(actor=self.actor, at=self.at, organization=organization, what=what)
 
     def reading(self, session_id: uuid.UUID) -> Reading:
         """The same as one statement reads it, where the route needs no more."""
@@ -103,9 +125,25 @@ def narrowed(seen: SessionFilter, query: dict[str, Any], me: uuid.UUID | None) -
     values: dict[str, Any] = {name: query[name] for name in FILTERS if name in query}
     if "state" in query:
         values["states"] = frozenset(query["state"])
+    if "team" in query:
+        values["team"] = query["team"]
     if "user" in query:
-        values["people"] = _people(query["user"], me)
+        seen = _of_user(seen, query["user"], me)
     return replace(seen, **values)
+
+
+def _of_user(seen: SessionFilter, text: str, me: uuid.UUID | None) -> SessionFilter:
+    """Of whoever the text names; a code does where insights are pseudonymous, and no address."""
+    people = _people(text, me)
+    veiled = Organization.objects.filter(pk__in=seen.everyone_in).exclude(privacy=PrivacyMode.NAMED)
+    places = [] if text == "me" else list(veiled)
+    named = seen.everyone_in - {place.pk for place in places}
+    for place in () if people else places:
+        person = person_with_sessions(place, text, me)
+        if person is not None:
+            own = frozenset([place.pk])
+            return replace(seen, people=frozenset([person]), organizations=own, everyone_in=own)
+    return replace(seen, people=people, everyone_in=named)
 
 
 def _people(text: str, me: uuid.UUID | None) -> frozenset[uuid.UUID]:

@@ -179,7 +179,12 @@ class PreviewShape(Shape):
 
 class SessionQuery(PageQuery):
     organization = TextField(required=False, max_length=48, help_text="A slug.")
-    user = TextField(required=False, max_length=254, help_text="`me`, an identifier or an e-mail.")
+    user = TextField(
+        required=False,
+        max_length=254,
+        help_text="`me`, an identifier or an e-mail; where insights are pseudonymous, a code.",
+    )
+    team = serializers.UUIDField(required=False, help_text="Of who is in it now.")
     state = serializers.ListField(
         child=WordField(SessionState.choices), required=False, max_length=5
     )

@@ -16,6 +16,7 @@ from offload_portal.api.serializers import zulu
 from offload_portal.common.csv_cells import csv_response
 from orgs.api.access import OrganizationView
 from orgs.enums import Scope
+from orgs.services.looks import note_look
 from orgs.zones import zone_or_utc
 from sessions.selectors.use_groups import grouping_of_word
 from usage.api.rendering import sums_json
@@ -50,15 +51,19 @@ class UsageAccess(OrganizationView):
         end = query.get("to", self.at)
         start = query.get("from", end - USUAL_RANGE)
         _check_range(start, end, grain)
+        grouping = grouping_of_word(query.get("group_by", GroupBy.NONE))
+        if grouping == GroupBy.MEMBER and found.membership.sees_usage:
+            note_look(actor=self.actor, at=self.at, organization=found.organization, what="usage")
         zone = zone_or_utc(query.get("zone") or found.organization.zone)
         report = usage_by(
             found.organization,
             start,
             end,
             grain=grain,
-            group_by=grouping_of_word(query.get("group_by", GroupBy.NONE)),
+            group_by=grouping,
             zone=zone,
             person_ids=None if found.membership.sees_usage else [self.person.pk],
+            viewer_id=self.request.user.pk,
         )
         return report, zone
 

@@ -1,6 +1,7 @@
 """`/sessions`: start, list, look, report, answer, stop."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -87,7 +88,8 @@ class SessionsView(SessionsAccess):
             backwards=cursor is not None and cursor.backwards,
             size=self.page_size,
         )
-        results = [session_json(row) for row in page.rows]
+        self.note_list(chosen, "sessions")
+        results = [session_json(self.veiled(row)) for row in page.rows]
         shown = _page(page, to_seconds(as_of), settled)
         return Response(page_body(request, shown, PURPOSE, results))
 
@@ -195,7 +197,7 @@ class SessionDetailView(SessionsAccess):
         seconds = self.query.get("wait", 0)
         if seconds and self.query.get("etag") in (etags.weak(tag_of(view)), _strong(view)):
             view = self._waited(view, seconds)
-        return self.tagged(session_json(view), tag_of(view))
+        return self.tagged(session_json(self.veiled(view)), tag_of(view))
 
     def _waited(self, view: SessionView, seconds: int) -> SessionView:
         """After waiting without a connection: what a request that comes now would be answered."""
@@ -225,7 +227,7 @@ class SessionPostView(SessionsAccess):
         return self.answered(view_by_id(session.pk, self.at))
 
     def answered(self, view: SessionView) -> Response:
-        return Response(session_json(view), headers={"ETag": etags.weak(tag_of(view))})
+        return Response(session_json(self.veiled(view)), headers={"ETag": etags.weak(tag_of(view))})
 
 
 class ActivityView(SessionPostView):
@@ -383,7 +385,8 @@ class InsightsView(SessionsAccess):
     @extend_schema(summary="What a session did", responses=InsightsShape)
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
         session, _membership = self.found(session_id)
-        return Response(insights_json(insights(session, self.at)))
+        found = insights(session, self.at)
+        return Response(insights_json(replace(found, session=self.veiled(found.session))))
 
 
 class SessionsCSVView(SessionsAccess):
@@ -401,4 +404,5 @@ class SessionsCSVView(SessionsAccess):
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         chosen = self.chosen(slug)
+        self.note_list(chosen, "sessions.csv")
         return csv_response(session_csv_rows(chosen, self.at), f"{slug}-sessions.csv")

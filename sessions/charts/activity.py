@@ -10,15 +10,24 @@ from django.utils.translation import ngettext, pgettext
 from offload_portal.common import chart_theme as theme
 from offload_portal.common.display import compute_hours_text, duration_text, number_text
 from offload_portal.common.money import format_usd
-from sessions.charts.words import SOURCE_NAMES, plain, shortened
+from sessions.charts.rankings import ranking, rest_text
+from sessions.charts.words import SOURCE_NAMES, shortened
 from sessions.selectors.activity import TOP, ImageUse, PersonUse
 from usage.selectors.days import DayOfUse
 
 HOUR = 3_600
 
 
-def usage_trend_chart(days: Sequence[DayOfUse], *, chart_id: str = "usage-trend") -> theme.Chart:
-    """Compute-hours by local day, stacked by what paid for them."""
+def usage_trend_chart(
+    days: Sequence[DayOfUse],
+    before: Sequence[DayOfUse] = (),
+    *,
+    chart_id: str = "usage-trend",
+) -> theme.Chart:
+    """Compute-hours by local day, stacked by what paid for them.
+
+    `before` are the days of the period before: a line that runs along, the first beside the first.
+    """
     sources = [name for name in SOURCE_NAMES if any(name in day.by_source for day in days)]
     headers = [_("Day"), *(str(SOURCE_NAMES[name]) for name in sources), _("All"), _("Cost")]
     return theme.Chart(
@@ -27,18 +36,21 @@ def usage_trend_chart(days: Sequence[DayOfUse], *, chart_id: str = "usage-trend"
         summary=_trend_summary(days) if sources else "",
         headers=headers,
         rows=[_day_row(day, sources) for day in reversed(days) if day.by_source],
-        figure=_trend_figure(days, sources) if sources else None,
+        figure=_trend_figure(days, sources, before) if sources else None,
         empty=_("Days on which sessions used compute time will stand here."),
     )
 
 
-def _trend_figure(days: Sequence[DayOfUse], sources: Sequence[str]) -> dict[str, Any]:
+def _trend_figure(
+    days: Sequence[DayOfUse], sources: Sequence[str], before: Sequence[DayOfUse]
+) -> dict[str, Any]:
+    earlier = [_earlier_line(days, before)] if any(day.seconds for day in before) else []
     return {
-        "data": [_source_bars(days, source) for source in sources],
+        "data": [_source_bars(days, source) for source in sources] + earlier,
         "layout": theme.layout(
             barmode="stack",
             bargap=0.3 if len(days) <= 45 else 0.12,
-            showlegend=len(sources) > 1,
+            showlegend=len(sources) + len(earlier) > 1,
             xaxis={"type": "date", "nticks": 8, "tickformat": "%-d %b", "hoverformat": "%-d %b %Y"},
             yaxis={"title": {"text": _("compute-hours")}},
         ),
@@ -56,6 +68,27 @@ def _source_bars(days: Sequence[DayOfUse], source: str) -> dict[str, Any]:
         "customdata": [compute_hours_text(amount) for amount in seconds],
         "hovertemplate": "%{customdata}",
     }
+
+
+def _earlier_line(days: Sequence[DayOfUse], before: Sequence[DayOfUse]) -> dict[str, Any]:
+    beside = list(zip(days, before, strict=False))
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": _("Period before"),
+        "x": [day.day.isoformat() for day, _then in beside],
+        "y": [then.compute_seconds / HOUR for _day, then in beside],
+        "line": {"color": theme.QUIET, "width": 1.5, "dash": "dot"},
+        "customdata": [
+            f"{compute_hours_text(then.compute_seconds)} · {_short_day(then)}"
+            for _day, then in beside
+        ],
+        "hovertemplate": "%{customdata}",
+    }
+
+
+def _short_day(day: DayOfUse) -> str:
+    return date_format(day.day, pgettext("date format", "j M"))
 
 
 def _compute_seconds(day: DayOfUse, source: str) -> int:
@@ -88,13 +121,13 @@ def popular_images_chart(images: Sequence[ImageUse], total: int) -> theme.Chart:
         id="popular-images",
         title=_("Popular images"),
         size="short",
-        note=_rest(total - len(top), len(images) - len(top)),
+        note=rest_text(total - len(top), len(images) - len(top)),
         headers=[_("Image"), _("Sessions"), _("Runs"), _("Users")],
         rows=[
             [use.image, number_text(use.sessions), number_text(use.runs), number_text(use.users)]
             for use in images
         ],
-        figure=_ranking(
+        figure=ranking(
             [shortened(use.image) for use in top],
             [use.sessions for use in top],
             [_sessions(use.sessions) for use in top],
@@ -113,13 +146,13 @@ def top_users_chart(people: Sequence[PersonUse], total: int) -> theme.Chart:
         id="top-users",
         title=_("Top users"),
         size="short",
-        note=_rest(total - len(top), len(people) - len(top)),
+        note=rest_text(total - len(top), len(people) - len(top)),
         headers=[_("User"), _("Duration"), _("Sessions")],
         rows=[
             [use.name, duration_text(use.total_seconds), number_text(use.sessions)]
             for use in people
         ],
-        figure=_ranking(
+        figure=ranking(
             [shortened(use.name, keep="start") for use in top],
             [use.total_seconds for use in top],
             [duration_text(use.total_seconds) for use in top],
@@ -135,63 +168,3 @@ def _sessions(count: int) -> str:
     return ngettext("%(count)s session", "%(count)s sessions", count) % {
         "count": number_text(count)
     }
-
-
-def _rest(more: int, listed: int) -> str:
-    """How many the picture leaves out, and whether the table has them."""
-    if more <= 0:
-        return ""
-    if listed >= more:
-        return _("%(count)s more in the numbers") % {"count": more}
-    return _("%(count)s more, %(listed)s of them in the numbers") % {
-        "count": number_text(more),
-        "listed": listed,
-    }
-
-
-def _ranking(
-    names: Sequence[str], values: Sequence[int], texts: Sequence[str], colour: str
-) -> dict[str, Any]:
-    """Bars that lie, the first at the top, each named above itself so that names have room."""
-    lines = list(range(len(names), 0, -1))
-    return {
-        "data": [
-            {
-                "type": "bar",
-                "orientation": "h",
-                "x": list(values),
-                "y": lines,
-                "width": 0.24,
-                "marker": {"color": colour, "line": {"width": 0}},
-                "customdata": [
-                    [plain(name), text] for name, text in zip(names, texts, strict=True)
-                ],
-                "hovertemplate": "<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
-            }
-        ],
-        "layout": theme.layout(
-            hovermode="closest",
-            showlegend=False,
-            margin={"l": 0, "r": 0, "t": 0, "b": 0},
-            xaxis={"visible": False, "range": [0, max(values) or 1]},
-            yaxis={"visible": False, "range": [len(names) - TOP + 0.6, len(names) + 0.75]},
-            annotations=_labels(names, lines, "left") + _labels(texts, lines, "right"),
-        ),
-    }
-
-
-def _labels(texts: Sequence[str], lines: Sequence[int], side: str) -> list[dict[str, Any]]:
-    colour = "var:--ink" if side == "left" else "var:--ink-3"
-    return [
-        {
-            "text": plain(text),
-            "xref": "paper",
-            "x": 0 if side == "left" else 1,
-            "xanchor": side,
-            "y": line + 0.16,
-            "yanchor": "bottom",
-            "showarrow": False,
-            "font": {"size": 12, "color": colour},
-        }
-        for text, line in zip(texts, lines, strict=True)
-    ]

@@ -5,18 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
-from django.db.models.expressions import CombinedExpression
+from django.db.models import Count, Q, QuerySet, Sum
 
-from offload_portal.common.periods import Period, to_seconds
-from sessions import clock
-from sessions.filters import SessionFilter
+from offload_portal.common.periods import Period
+from orgs.privacy import LEAST_GROUP, is_enough, is_veiled, pseudonym_of
 from sessions.models import ContainerRun, Session
 from sessions.models.session import SessionQuerySet
-from sessions.selectors.facts import ends_from_below, facts_of
-from sessions.selectors.lists import filtered
+from sessions.selectors.scope import Running, Scope, length, running_among
+from usage.selectors import Grain, usage_rows
 from usage.selectors.days import DayOfUse, use_by_day
 
 TOP = 4
@@ -64,7 +61,8 @@ class ActivitySummary:
     """Everything above the list of the activity page, as of `as_of`.
 
     `images` and `people` hold the most used first, at most MOST_LISTED of them; `figures` counts
-    them all. `days` is billed time by the local day on which it was used.
+    them all. `days` is billed time by the local day on which it was used, `days_before` that of the
+    period before.
     """
 
     period: Period
@@ -73,6 +71,7 @@ class ActivitySummary:
     figures: Figures
     earlier: Figures
     days: tuple[DayOfUse, ...]
+    days_before: tuple[DayOfUse, ...]
     images: tuple[ImageUse, ...]
     people: tuple[PersonUse, ...]
     as_of: datetime
@@ -86,59 +85,31 @@ class ActivitySummary:
         return sum(day.compute_seconds for day in self.days)
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A session whose end isn't written down; the clock says how long it is."""
+def activity_summary(scope: Scope) -> ActivitySummary:
+    """Sessions that started in the scope's period, beside the same length of time before it.
 
-    person_id: uuid.UUID
-    created_at: datetime
-    seconds: int
-
-
-def activity_summary(
-    chosen: SessionFilter, start: datetime, end: datetime, zone: ZoneInfo, at: datetime
-) -> ActivitySummary:
-    """Sessions that started in [start, end), beside the same length of time before it.
-
-    `chosen` may narrow by anything but the start, in one organization. A fixed number of
-    statements, whatever the number of sessions, people and images.
+    A fixed number of statements, whatever the number of sessions, people and images.
     """
-    period = Period(start, end)
-    before = Period(start - (end - start), start)
-    whenever = replace(chosen, started_after=None, started_before=None)
-    passing = filtered(whenever, at)
-    both = passing.filter(created_at__gte=before.start, created_at__lt=end).values("pk")
-    sessions = Session.objects.filter(pk__in=both)
-    runs = ContainerRun.objects.filter(session__in=both)
-    running = _running(sessions, at)
+    period, before = scope.period, scope.before
+    both = scope.started(before, period)
+    sessions = Session.objects.filter(pk__in=both.values("pk"))
+    runs = ContainerRun.objects.filter(session__in=both.values("pk"))
+    running = running_among(both, scope.at)
     figures, earlier = _figures(sessions, runs, running, period, before)
+    if scope.is_aggregate and not is_enough(earlier.users):
+        earlier = Figures()
     return ActivitySummary(
         period=period,
         before=before,
-        zone=zone.key,
+        zone=scope.zone.key,
         figures=figures,
         earlier=earlier,
-        days=_days(whenever, passing, period, zone),
-        images=_images(runs, start),
-        people=_people(sessions, running, start),
-        as_of=at,
+        days=_days(scope, period),
+        days_before=_days(scope, before),
+        images=_images(runs, scope),
+        people=_people(sessions, running, scope),
+        as_of=scope.at,
     )
-
-
-def _running(sessions: SessionQuerySet, at: datetime) -> list[_Running]:
-    unwritten = list(sessions.with_facts().filter(ended_at=None).order_by("created_at", "id"))
-    ends = ends_from_below(unwritten)
-    now = to_seconds(at)
-    found = []
-    for session in unwritten:
-        moment = clock.state_at(facts_of(session, ends.get(session.id, ())), now)
-        found.append(_Running(session.person_id, session.created_at, moment.elapsed_seconds))
-    return found
-
-
-def _length() -> ExpressionWrapper[CombinedExpression]:
-    """From start to written end; empty while it isn't written."""
-    return ExpressionWrapper(F("ended_at") - F("created_at"), output_field=DurationField())
 
 
 def _whole_seconds(length: timedelta | None) -> int:
@@ -148,7 +119,7 @@ def _whole_seconds(length: timedelta | None) -> int:
 def _figures(
     sessions: SessionQuerySet,
     runs: QuerySet[ContainerRun],
-    running: Sequence[_Running],
+    running: Sequence[Running],
     period: Period,
     before: Period,
 ) -> tuple[Figures, Figures]:
@@ -159,8 +130,8 @@ def _figures(
         sessions_then=Count("pk", filter=then),
         users_now=Count("person_id", filter=now, distinct=True),
         users_then=Count("person_id", filter=then, distinct=True),
-        length_now=Sum(_length(), filter=now),
-        length_then=Sum(_length(), filter=then),
+        length_now=Sum(length(), filter=now),
+        length_then=Sum(length(), filter=then),
     )
     images = runs.aggregate(
         now=_images_in(session__created_at__gte=period.start),
@@ -187,40 +158,46 @@ def _figures_of(
     )
 
 
-def _sum_in(running: Iterable[_Running], period: Period) -> int:
+def _sum_in(running: Iterable[Running], period: Period) -> int:
     return sum(session.seconds for session in running if period.contains(session.created_at))
 
 
-def _days(
-    whenever: SessionFilter, passing: QuerySet[Session], period: Period, zone: ZoneInfo
-) -> tuple[DayOfUse, ...]:
+def _days(scope: Scope, period: Period) -> tuple[DayOfUse, ...]:
     """Time used in the period by whatever session passes the filter, whenever it started."""
-    (organization,) = whenever.organizations
-    people = whenever.people
-    if organization not in whenever.everyone_in:
-        own = frozenset({whenever.person})
-        people = own if people is None else own & people
-    wall = SessionFilter(whenever.person, whenever.organizations, whenever.everyone_in)
-    by_people_alone = replace(whenever, people=None) == wall
-    return use_by_day(
-        organization,
+    people, sessions = scope.narrowed
+    days = use_by_day(
+        scope.organization.pk,
         period.start,
         period.end,
-        zone,
+        scope.zone,
         people=people,
-        sessions=None if by_people_alone else passing.values("pk"),
+        sessions=sessions,
     )
+    return _of_enough(days, scope, period)
 
 
-def _images(runs: QuerySet[ContainerRun], start: datetime) -> tuple[ImageUse, ...]:
+def _of_enough(days: tuple[DayOfUse, ...], scope: Scope, period: Period) -> tuple[DayOfUse, ...]:
+    """In aggregate, days of a filter that fewer than five people used stay empty.
+
+    What all use together is what the organization pays, which it may always know.
+    """
+    if not scope.is_aggregate or scope.narrowed == (None, None):
+        return days
+    rows = usage_rows(scope.question(period), Grain.DAY)
+    enough = {row.start.astimezone(scope.zone).date() for row in rows if is_enough(row.sums.people)}
+    return tuple(day if day.day in enough else DayOfUse(day.day, {}) for day in days)
+
+
+def _images(runs: QuerySet[ContainerRun], scope: Scope) -> tuple[ImageUse, ...]:
     rows = (
-        runs.filter(session__created_at__gte=start)
+        runs.filter(session__created_at__gte=scope.period.start)
         .values("image")
         .annotate(
             in_sessions=Count("session_id", distinct=True),
             runs=Count("pk"),
             users=Count("session__person_id", distinct=True),
         )
+        .filter(users__gte=LEAST_GROUP if scope.is_aggregate else 0)
         .order_by("-in_sessions", "-runs", "image")[:MOST_LISTED]
     )
     return tuple(
@@ -228,10 +205,25 @@ def _images(runs: QuerySet[ContainerRun], start: datetime) -> tuple[ImageUse, ..
     )
 
 
+def _seen(use: PersonUse, scope: Scope) -> PersonUse:
+    """As the asker may see them (`orgs.privacy`)."""
+    organization = scope.organization
+    if not is_veiled(organization.privacy, use.person_id, scope.chosen.person):
+        return use
+    one = pseudonym_of(organization.pk, use.person_id)
+    return replace(use, person_id=one.id, name=one.name, email=one.code)
+
+
 def _people(
-    sessions: SessionQuerySet, running: Sequence[_Running], start: datetime
+    sessions: SessionQuerySet, running: Sequence[Running], scope: Scope
 ) -> tuple[PersonUse, ...]:
-    """Most time first, then most sessions; an organization has few enough people to sort here."""
+    """Most time first, then most sessions; an organization has few enough people to sort here.
+
+    Nobody where insights are in aggregate, and codes where they are pseudonymous.
+    """
+    if scope.is_aggregate:
+        return ()
+    start = scope.period.start
     extra: dict[uuid.UUID, int] = {}
     for session in running:
         if session.created_at >= start:
@@ -239,7 +231,7 @@ def _people(
     rows = (
         sessions.filter(created_at__gte=start)
         .values("person_id", "person__name", "person__email")
-        .annotate(count=Count("pk"), total=Sum(_length()))
+        .annotate(count=Count("pk"), total=Sum(length()))
         .order_by("person_id")
     )
     people = [
@@ -252,5 +244,6 @@ def _people(
         )
         for row in rows
     ]
+    people = [_seen(use, scope) for use in people]
     people.sort(key=lambda use: (-use.total_seconds, -use.sessions, use.name))
     return tuple(people[:MOST_LISTED])

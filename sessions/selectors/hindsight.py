@@ -1,13 +1,15 @@
 """Which of the last period's sessions a limit or a cap would have refused (product.md rule 19)."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
 
+from orgs.enums import PrivacyMode
 from orgs.models import Organization
+from orgs.privacy import pseudonym_of
 from sessions.models import Session, SessionTeam
 from sessions.selectors.caps import under_cap
 from usage.enums import CapScope
@@ -84,8 +86,21 @@ def _hindsight(
         reached_at=reached.at,
         count=later.count(),
         ended=running.count(),
-        refused=[
-            RefusedSession(one.pk, one.person.shown_name, one.engine_size, one.created_at)
-            for one in shown
-        ],
+        refused=_refused(organization, shown),
     )
+
+
+def _refused(organization: Organization, sessions: Iterable[Session]) -> list[RefusedSession]:
+    """By a code where insights are pseudonymous; not one by one where they are in aggregate."""
+    if organization.privacy == PrivacyMode.AGGREGATE:
+        return []
+    named = organization.privacy == PrivacyMode.NAMED
+    return [
+        RefusedSession(
+            one.pk,
+            one.person.shown_name if named else pseudonym_of(organization.pk, one.person_id).name,
+            one.engine_size,
+            one.created_at,
+        )
+        for one in sessions
+    ]

@@ -1,7 +1,7 @@
 """Finding sessions: one, or a page of them."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +9,9 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import not_found
-from orgs.enums import sees_everything
-from orgs.models import Membership, Person
+from orgs.enums import PrivacyMode, sees_everything
+from orgs.models import Membership, Organization, Person
+from orgs.privacy import is_veiled, pseudonym_of
 from orgs.selectors.second_factor import has_second_factor
 from sessions import clock
 from sessions.filters import SessionFilter
@@ -56,17 +57,41 @@ def find_session(person: Person, session_id: uuid.UUID) -> tuple[Session, Member
     ).first()
     if membership is None:
         raise not_found()
-    if session.person_id != person.pk and not membership.sees_everything:
+    mode = session.organization.privacy
+    if session.person_id != person.pk and not _lists_others(membership.role, mode):
         raise not_found()
     return session, membership
 
 
-def person_with_sessions(organization_id: uuid.UUID, email: str) -> uuid.UUID | None:
-    """Who has the address and belongs to the organization, or did and left sessions there."""
-    belongs = Q(memberships__organization=organization_id)
-    left = Q(offload_sessions__organization=organization_id)
-    people = Person.objects.filter(belongs | left, email__iexact=email).order_by("pk")
-    return people.values_list("pk", flat=True).first()
+def _lists_others(role: str, privacy: str) -> bool:
+    """Whether somebody with the role sees sessions of others one by one."""
+    return sees_everything(role) and privacy != PrivacyMode.AGGREGATE
+
+
+def person_with_sessions(
+    organization: Organization, text: str, viewer_id: uuid.UUID | None
+) -> uuid.UUID | None:
+    """Who has the address and belongs to the organization, or did and left sessions there.
+
+    Where insights don't name people their code is asked for, and an address finds oneself alone.
+    """
+    belongs = Q(memberships__organization=organization)
+    left = Q(offload_sessions__organization=organization)
+    people = Person.objects.filter(belongs | left).order_by("pk").distinct()
+    if organization.privacy == PrivacyMode.NAMED or "@" in text:
+        found = people.filter(email__iexact=text).values_list("pk", flat=True).first()
+        veiled = found is not None and is_veiled(organization.privacy, found, viewer_id)
+        return None if veiled else found
+    wanted = text.strip().upper().rpartition(" ")[2]
+    for key in people.values_list("pk", flat=True):
+        if wanted in code_or_id(organization, key):
+            return key
+    return None
+
+
+def code_or_id(organization: Organization, person_id: uuid.UUID) -> tuple[str, str]:
+    one = pseudonym_of(organization.pk, person_id)
+    return one.code, str(one.id).upper()
 
 
 def find_own_session(person: Person, session_id: uuid.UUID) -> Session:
@@ -86,7 +111,8 @@ def find_reading(person: Person, session_id: uuid.UUID) -> Reading:
     reading = read_session(session_id, person.pk)
     if reading is None or reading.role is None:
         raise not_found()
-    if reading.session.person_id != person.pk and not sees_everything(reading.role):
+    mode = reading.session.organization.privacy
+    if reading.session.person_id != person.pk and not _lists_others(reading.role, mode):
         raise not_found()
     return reading
 
@@ -120,16 +146,44 @@ def filter_for(person: Person, organization_id: uuid.UUID | None = None) -> Sess
     if organization_id is not None:
         rows = rows.filter(organization_id=organization_id)
     memberships = list(rows)
-    asked = any(row.organization.requires_second_factor for row in memberships)
-    lacks = asked and not has_second_factor(person)
+    everyone = _everyone_in(person, memberships)
+    aggregate = frozenset(
+        row.organization_id
+        for row in memberships
+        if row.organization.privacy == PrivacyMode.AGGREGATE
+    )
     return SessionFilter(
         person=person.pk,
         organizations=frozenset(row.organization_id for row in memberships),
-        everyone_in=frozenset(
-            row.organization_id
-            for row in memberships
-            if row.sees_everything and not (lacks and row.organization.requires_second_factor)
-        ),
+        everyone_in=everyone - aggregate,
+        summed_in=everyone & aggregate,
+    )
+
+
+def filter_in(membership: Membership) -> SessionFilter:
+    """The same in one organization whose page has let the member in. No statement.
+
+    The membership was read with its organization.
+    """
+    own = frozenset([membership.organization_id])
+    everyone = own if membership.sees_everything else frozenset()
+    in_aggregate = membership.organization.privacy == PrivacyMode.AGGREGATE
+    return SessionFilter(
+        person=membership.person_id,
+        organizations=own,
+        everyone_in=frozenset() if in_aggregate else everyone,
+        summed_in=everyone if in_aggregate else frozenset(),
+    )
+
+
+def _everyone_in(person: Person, memberships: Sequence[Membership]) -> frozenset[uuid.UUID]:
+    """Organizations in which the person sees what everyone did, in one form or another."""
+    asked = any(row.organization.requires_second_factor for row in memberships)
+    lacks = asked and not has_second_factor(person)
+    return frozenset(
+        row.organization_id
+        for row in memberships
+        if row.sees_everything and not (lacks and row.organization.requires_second_factor)
     )
 
 

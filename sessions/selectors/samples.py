@@ -6,6 +6,7 @@ lie whole in those of 300 s. What stands for a bucket are its maxima: a peak sta
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import BigIntegerField, Func, Max, Min
@@ -24,7 +25,7 @@ class Bucket(Func):
 
     output_field = BigIntegerField()
 
-    def __init__(self, at: str, *, grain: int) -> None:
+    def __init__(self, at: Any, *, grain: int) -> None:
         super().__init__(at, grain=grain)
 
     template = "FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / %(grain)d)"

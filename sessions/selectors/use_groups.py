@@ -4,6 +4,7 @@ A session counts whole for one image, the one whose containers ran longest in it
 up to the ledger. `Session.main_image` is written down with the end.
 """
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -71,11 +72,15 @@ def by_label(name: str) -> Grouping:
     return Grouping(f"{LABEL}{name}", column, _labels)
 
 
-def _images(organization: Organization, values: Iterable[Any]) -> dict[Any, tuple[str, str]]:
+def _images(
+    organization: Organization, values: Iterable[Any], viewer: uuid.UUID | None
+) -> dict[Any, tuple[str, str]]:
     return {value: (value, value or _("No container")) for value in values}
 
 
-def _labels(organization: Organization, values: Iterable[Any]) -> dict[Any, tuple[str, str]]:
+def _labels(
+    organization: Organization, values: Iterable[Any], viewer: uuid.UUID | None
+) -> dict[Any, tuple[str, str]]:
     return {value: (value, value or _("Without the label")) for value in values}
 
 

@@ -3,11 +3,13 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from offload_portal.common.periods import from_seconds, to_seconds
+from orgs.enums import PrivacyMode
+from orgs.privacy import is_veiled, pseudonym_of
 from sessions import clock
 from sessions.models import ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of, facts_of_new
@@ -79,6 +81,17 @@ class SessionView:
     version: str
     as_of: datetime
     failure: str = ""
+    privacy: str = PrivacyMode.NAMED
+
+    def seen_by(self, viewer_id: uuid.UUID | None) -> "SessionView":
+        """As the viewer may see it: a pseudonym for its user where insights don't name them.
+
+        None is who is no person, such as an organization's token.
+        """
+        if not is_veiled(self.privacy, self.user_id, viewer_id):
+            return self
+        user = pseudonym_of(self.organization_id, self.user_id)
+        return replace(self, user_id=user.id, user_name=user.name, user_email="")
 
     @property
     def cost_microusd(self) -> int:
@@ -214,6 +227,7 @@ def described(
         version=version_of(session, moment, notices),
         as_of=at,
         failure=session.failure,
+        privacy=session.organization.privacy,
     )
 
 

@@ -7,8 +7,8 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
+from offload_portal.common.display import change_text
 from offload_portal.pages import activity
-from offload_portal.pages.activity import change_text
 from orgs.models import Organization, Person
 from tests import factories
 from tests.pages.reading import SignIn, statements, words

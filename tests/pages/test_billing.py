@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import strip_tags
 
 from orgs.models import Organization, Person
 from tests import factories
+from tests.pages.reading import statements
 from tests.usage import worlds
 from tests.usage.worlds import DOLLAR, HOUR
 from usage import services
@@ -413,9 +412,5 @@ class TestNumbers:
                 begins = worlds.allowance(organization).metered_until + timedelta(hours=day)
                 worlds.use(organization, owner, begins, 60)
             clock.move_to(worlds.allowance(organization).metered_until)
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
-                client.get(where("billing", organization))
-            counts.append(len(queries))
+            counts.append(statements(client, where("billing", organization)))
         assert counts[0] == counts[1] <= 15

@@ -112,7 +112,7 @@ def _narrowed(
         parts.append((number, part))
     return [
         (as_day(day), source, wall, compute, cost)
-        for day, source, wall, compute, cost, _sessions in sums_of_parts(parts)
+        for day, source, wall, compute, cost, _sessions, _people in sums_of_parts(parts)
     ]
 
 

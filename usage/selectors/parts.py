@@ -52,40 +52,44 @@ def in_whole_hours(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
 
 
 def sums_of_parts(
-    entries: Iterable[tuple[int, QuerySet[LedgerEntry]]],
-) -> list[tuple[Any, Any, int, int, int, int]]:
-    """(bucket, group, wall, compute, cost, sessions) over parts. One statement.
+    entries: Iterable[tuple[int, QuerySet[LedgerEntry]]], *, people: bool = False
+) -> list[tuple[Any, Any, int, int, int, int, int]]:
+    """(bucket, group, wall, compute, cost, sessions, people) over parts. One statement.
 
     `entries` are pairs of a part's number and its entries, which have a `bucket` and a `group`.
+    People are counted only where asked for, and are 0 elsewhere.
     """
     queries: list[str] = []
     given: list[Any] = []
     for number, rows in entries:
         wall, compute, cost = part_of(number)
         named = rows.annotate(wall=wall, compute=compute, cost=cost).order_by()
-        columns = ("bucket", "group", "session_id", "wall", "compute", "cost")
+        columns = ("bucket", "group", "session_id", "person_id", "wall", "compute", "cost")
         try:
             text, values = named.values_list(*columns).query.sql_with_params()
         except EmptyResultSet:  # no row can be of nobody, so there is nothing to ask
             continue
         queries.append(f"SELECT * FROM ({text}) AS part_{number}")  # noqa: S608 - the ORM's own text
         given.extend(values)
-    return _summed(queries, given) if queries else []
+    return _summed(queries, given, people=people) if queries else []
 
 
-def _summed(queries: list[str], given: list[Any]) -> list[tuple[Any, Any, int, int, int, int]]:
-    columns = 'b(bucket, "group", session, wall, compute, cost)'
+def _summed(
+    queries: list[str], given: list[Any], *, people: bool
+) -> list[tuple[Any, Any, int, int, int, int, int]]:
+    columns = 'b(bucket, "group", session, person, wall, compute, cost)'
     whole = f"WITH {columns} AS ({' UNION ALL '.join(queries)})"
+    counted = "COUNT(DISTINCT person)" if people else "0"
     with connection.cursor() as cursor:
         cursor.execute(
             f'{whole} SELECT bucket, "group", SUM(wall), SUM(compute), SUM(cost),'  # noqa: S608 - composed of the ORM's own text
-            " COUNT(DISTINCT CASE WHEN wall <> 0 OR compute <> 0 OR cost <> 0 THEN session END)"
+            f" COUNT(DISTINCT session), {counted}"
             ' FROM b WHERE wall <> 0 OR compute <> 0 OR cost <> 0 GROUP BY bucket, "group"'
             ' ORDER BY bucket, "group"',
             given,
         )
         return [
-            (row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5])
+            (row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5], row[6])
             for row in cursor.fetchall()
         ]
 

@@ -5,7 +5,7 @@ begins. Where range and days begin on the UTC hour, whole entries are added up, 
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -14,9 +14,12 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, DateField, F, QuerySet, Sum, Value
 from django.db.models.functions import TruncDate, TruncMonth
+from django.utils.translation import gettext as _
 
 from offload_portal.common.periods import QUARTER, Period, cut_to_second, day_start
+from orgs.enums import PrivacyMode
 from orgs.models import Organization
+from orgs.privacy import LEAST_GROUP, is_enough
 from usage.models import Allowance, LedgerEntry
 from usage.selectors.groups import (
     BY_ENGINE_SIZE,
@@ -55,13 +58,26 @@ GROUPINGS = {
 
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
-    """Of which use: the one filter of page, API and CSV. `person_ids` None is everybody."""
+    """Of which use: the one filter of page, API and CSV. `person_ids` None is everybody.
+
+    `session_ids` is a query of the sessions that count, None for all. `viewer_id` is who asks: what
+    they see of others follows the organization's `privacy`.
+    """
 
     organization: Organization
     start: datetime
     end: datetime
     zone: ZoneInfo
     person_ids: frozenset[uuid.UUID] | None = None
+    session_ids: QuerySet[Any, Any] | None = None
+    viewer_id: uuid.UUID | None = None
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether groups are folded, which takes knowing how many people they are of."""
+        if self.organization.privacy != PrivacyMode.AGGREGATE:
+            return False
+        return self.viewer_id is None or self.person_ids != frozenset({self.viewer_id})
 
     def entries(self, part: int = 0) -> QuerySet[LedgerEntry]:
         """Those whose hour, or the given quarter of it, begins in the range."""
@@ -70,6 +86,8 @@ class UsageQuestion:
         entries = entries.in_period(self.start - before, self.end - before)
         if self.person_ids is not None:
             entries = entries.filter(person_id__in=self.person_ids)
+        if self.session_ids is not None:
+            entries = entries.filter(session_id__in=self.session_ids)
         return entries
 
     @property
@@ -79,12 +97,13 @@ class UsageQuestion:
 
 @dataclass(frozen=True, slots=True)
 class UsageSums:
-    """Wall seconds, compute-seconds, micro-dollars, and how many sessions they are of."""
+    """Wall seconds, compute-seconds, micro-dollars, how many sessions and people they are of."""
 
     seconds: int = 0
     compute_seconds: int = 0
     cost_microusd: int = 0
     sessions: int = 0
+    people: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,49 @@ class UsageRow:
     group: str  # an identifier, a size, a source; empty without grouping
     label: str  # what a person reads
     sums: UsageSums
+
+
+# Groups too small to be shown, where insights are in aggregate.
+FOLDED = "folded"
+
+
+def folded(rows: Iterable[UsageRow], *, apart: bool) -> list[UsageRow]:
+    """Groups of fewer than five people become one in each bucket, with as many more as it takes.
+
+    So that nobody finds a small group by taking the others from the whole. A bucket of fewer than
+    five people is left out. `apart` says that nobody is in two groups; where somebody may be, the
+    largest group is all that is known of the people of several.
+    """
+    buckets: dict[datetime, list[UsageRow]] = {}
+    for row in rows:
+        buckets.setdefault(row.start, []).append(row)
+    found: list[UsageRow] = []
+    for bucket in buckets.values():
+        bucket.sort(key=lambda row: -row.sums.people)
+        small: list[UsageRow] = []
+        while bucket and (
+            not is_enough(bucket[-1].sums.people)
+            or (small and not is_enough(_people(small, apart=apart)))
+        ):
+            small.append(bucket.pop())
+        found += bucket
+        if small and is_enough(_people(small, apart=apart)):
+            found.append(_one(small, apart=apart))
+    return found
+
+
+def _people(rows: Sequence[UsageRow], *, apart: bool) -> int:
+    counts = [row.sums.people for row in rows]
+    return sum(counts) if apart else max(counts)
+
+
+def _one(rows: Sequence[UsageRow], *, apart: bool) -> UsageRow:
+    whole = rows[0].sums
+    for row in rows[1:]:
+        whole = _both(whole, row.sums)
+    sums = replace(whole, people=_people(rows, apart=apart))
+    label = _("Groups of fewer than %(count)s people, together") % {"count": LEAST_GROUP}
+    return UsageRow(rows[0].start, rows[0].end, FOLDED, label, sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +180,16 @@ def usage_by(
     group_by: GroupBy | Grouping = GroupBy.NONE,
     zone: ZoneInfo | None = None,
     person_ids: Iterable[uuid.UUID] | None = None,
+    viewer_id: uuid.UUID | None = None,
 ) -> UsageReport:
     """What [start, end) used, with its totals and the second up to which it is known.
 
     At most four statements. A member's own use is asked for with `person_ids`.
     """
     people = None if person_ids is None else frozenset(person_ids)
-    question = UsageQuestion(organization, start, end, zone or ZoneInfo("UTC"), people)
+    question = UsageQuestion(
+        organization, start, end, zone or ZoneInfo("UTC"), people, viewer_id=viewer_id
+    )
     rows = usage_rows(question, grain, group_by)
     marks = Allowance.objects.filter(pk=organization.pk).values_list("metered_until", flat=True)
     return UsageReport(
@@ -157,12 +222,15 @@ def usage_rows(
     """
     grouping = grouping_of(group_by)
     found = _found(question, grain, grouping)
-    meanings = grouping.meanings(question.organization, {value for _at, value, _sums in found})
+    values = {value for _at, value, _sums in found}
+    meanings = grouping.meanings(question.organization, values, question.viewer_id)
     sums: dict[tuple[Any, str, str], UsageSums] = {}
     for bucket, value, more in found:
         group, label = meanings[value]
         sums[bucket, group, label] = _both(sums.get((bucket, group, label), UsageSums()), more)
     rows = [_row(question, grain, *key, one) for key, one in sums.items()]
+    if question.counts_people and grouping is not NOT_GROUPED:
+        rows = folded(rows, apart=grouping.is_key)
     if grain is Grain.WHOLE:
         rows.sort(key=lambda row: (-row.sums.compute_seconds, row.label, row.group))
     else:
@@ -177,6 +245,7 @@ def _both(one: UsageSums, other: UsageSums) -> UsageSums:
         compute_seconds=one.compute_seconds + other.compute_seconds,
         cost_microusd=one.cost_microusd + other.cost_microusd,
         sessions=one.sessions + other.sessions,
+        people=one.people + other.people,
     )
 
 
@@ -199,11 +268,12 @@ def _found(question: UsageQuestion, grain: Grain, grouping: Grouping) -> list[Fo
     ]
     return [
         (_plain(grain, bucket), _key(grouping, value), UsageSums(*sums))
-        for bucket, value, *sums in sums_of_parts(parts)
+        for bucket, value, *sums in sums_of_parts(parts, people=question.counts_people)
     ]
 
 
 def _in_whole_hours(question: UsageQuestion, grain: Grain, grouping: Grouping) -> list[Found]:
+    people: Any = Count("person_id", distinct=True) if question.counts_people else Value(0)
     rows: Any = (
         question.entries()
         .annotate(bucket=_bucket(grain, question.zone, F("hour")), group=grouping.column)
@@ -213,18 +283,12 @@ def _in_whole_hours(question: UsageQuestion, grain: Grain, grouping: Grouping) -
             compute=Sum("compute_seconds"),
             cost=Sum("cost_microusd"),
             sessions=Count("session_id", distinct=True),
+            people=people,
         )
         .order_by("bucket", "group")
+        .values_list("bucket", "group", "wall", "compute", "cost", "sessions", "people")
     )
-    return [
-        (
-            row["bucket"],
-            row["group"],
-            UsageSums(row["wall"], row["compute"], row["cost"], row["sessions"]),
-        )
-        for row in rows
-        if row["sessions"]
-    ]
+    return [(bucket, group, UsageSums(*sums)) for bucket, group, *sums in rows if sums[3]]
 
 
 def _bucket(grain: Grain, zone: ZoneInfo, at: Any) -> Any:

@@ -88,7 +88,11 @@ class OrganizationDetailView(OrganizationView):
         organization = self.owned(slug)
         body = self.body(OrganizationChange)
         changed = services.update_organization(
-            actor=self.actor, at=self.at, organization=organization, **body
+            actor=self.actor,
+            at=self.at,
+            organization=organization,
+            privacy=body.pop("privacy_mode", None),
+            **body,
         )
         return Response(self._json(self.place(changed.slug)))
 
@@ -99,6 +103,7 @@ class OrganizationDetailView(OrganizationView):
             "slug": organization.slug,
             "name": organization.name,
             "zone": organization.zone,
+            "privacy_mode": organization.privacy,
             "requires_second_factor": organization.requires_second_factor,
             "billing_contact": organization.billing_contact
             if place.membership.sees_usage

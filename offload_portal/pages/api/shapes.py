@@ -15,7 +15,7 @@ from offload_portal.api.serializers import (
 )
 from offload_portal.pages.api.cap_shapes import CapShape, CapVersionShape, HindsightShape
 from orgs.api.shapes import LICENSE_STATES, PolicyShape
-from orgs.enums import Role
+from orgs.enums import PrivacyMode, Role
 from sessions.api.shapes import SessionShape
 from usage.api.shapes import AllowanceShape
 from usage.enums import OnDemand, SubscriptionState
@@ -57,6 +57,7 @@ class OrganizationShape(Shape):
     slug = serializers.CharField()
     name = serializers.CharField()
     zone = serializers.CharField()
+    privacy_mode = serializers.ChoiceField(PrivacyMode.choices)
     requires_second_factor = serializers.BooleanField()
     billing_contact = serializers.CharField(
         allow_null=True, help_text="For owners, editors and billing managers; else null."
