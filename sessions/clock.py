@@ -28,7 +28,7 @@ from sessions.clock_facts import (
     Stretch,
     Terms,
 )
-from sessions.clock_prompts import becomes_idle, pending, unanswered
+from sessions.clock_prompts import asked_by_time, becomes_idle, pending, unanswered
 
 __all__ = [
     "Billing",
@@ -109,6 +109,28 @@ def as_of(facts: Facts, at: int) -> Facts:
         ends=tuple(end for end in facts.ends if end.at <= at),
         exhausted=facts.exhausted if facts.exhausted and facts.exhausted.at <= at else None,
     )
+
+
+def prompts(facts: Facts, at: int) -> tuple[Prompt, ...]:
+    """List what was asked of the developer up to and including `at` (rule 13).
+
+    All session and daily prompts, and the inactivity prompt of the latest stretch; of earlier
+    stretches it is no longer known when exactly the last activity was.
+    """
+    end = end_of(facts)
+    known = as_of(facts, min(at, end.at))
+    segments = timeline(facts, min(at + 1, end.at))
+    found = list(
+        asked_by_time(facts, [(s.start, s.end) for s in segments if s.kind is SegmentKind.ACTIVE])
+    )
+    if known.open is not None and facts.open is not None:
+        idle = becomes_idle(known, known.open).at
+        found += [
+            prompt
+            for prompt in unanswered(known, known.open)
+            if prompt.kind is PromptKind.INACTIVITY and prompt.due_at < min(idle, end.at, at + 1)
+        ]
+    return tuple(sorted(found, key=lambda prompt: (prompt.due_at, prompt.kind)))
 
 
 def next_change(facts: Facts, at: int) -> int | None:

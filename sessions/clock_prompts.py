@@ -4,6 +4,8 @@ Only the open stretch can owe an answer: that a prompt made an earlier one idle 
 `idle_at` already, and an idle session asks nothing. Instants are POSIX seconds, UTC.
 """
 
+from collections.abc import Iterable, Iterator
+
 from sessions.clock_facts import Facts, Idle, OpenStretch, Prompt, PromptKind
 
 DAY = 86_400
@@ -113,3 +115,46 @@ def _active_in_day(facts: Facts, midnight: int) -> int:
     )
     earlier = facts.active_before if facts.created_at // DAY * DAY == midnight else 0
     return earlier + sum(seconds for seconds in inside if seconds > 0)
+
+
+# --- What was asked ------------------------------------------------------------------------------
+
+
+def asked_by_time(facts: Facts, active: Iterable[tuple[int, int]]) -> tuple[Prompt, ...]:
+    """List the session and the daily prompts that came due in active time, [start, end) each.
+
+    They come by the session's age and by the day's active time alone, whatever was called
+    meanwhile, so the past tells them exactly. Of the inactivity prompts it tells only those
+    of the open stretch, which `unanswered` has.
+    """
+    runs = list(active)
+    due = [(PromptKind.SESSION, at) for at in _session_dues(facts, runs)]
+    due += [(PromptKind.DAILY, at) for at in _daily_dues(facts, runs)]
+    prompts = (Prompt(kind, at, at + facts.terms.prompt_answer) for kind, at in due)
+    return tuple(sorted(prompts, key=lambda prompt: (prompt.due_at, prompt.kind)))
+
+
+def _session_dues(facts: Facts, runs: Iterable[tuple[int, int]]) -> Iterator[int]:
+    for start, end in runs:
+        due = _session_due(facts, start)
+        while due < end:
+            yield due
+            due += facts.terms.session_prompt
+
+
+def _daily_dues(facts: Facts, runs: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """Each instant at which the UTC day's active time reaches the limit, then each step more."""
+    terms = facts.terms
+    counted = {facts.created_at // DAY: facts.active_before}
+    for start, end in runs:
+        at = start
+        while at < end:
+            day = at // DAY
+            until = min(end, (day + 1) * DAY)
+            before = counted.get(day, 0)
+            level = _next_level(before, terms.daily_limit, terms.daily_prompt)
+            while at + level - before < until:
+                yield at + level - before
+                level += terms.daily_prompt
+            counted[day] = before + until - at
+            at = until

@@ -23,6 +23,7 @@ from sessions.selectors import session_page as read_page
 from sessions.selectors.scope import Scope
 
 ROWS = 25
+HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,14 @@ def figures_of(summary: ActivitySummary) -> Sequence[Figure]:
 
 def _lasting(label: str, now: int | None, then: int | None) -> Figure:
     exact = "" if now is None else _("%(count)s seconds") % {"count": f"{now:,}"}
-    return Figure(label, duration_text(now), exact, change_text(now, then))
+    return Figure(label, length_text(now), exact, change_text(now, then))
+
+
+def length_text(seconds: int | None) -> str:
+    """As everywhere, but from a hundred hours on without the minutes, which find no room."""
+    if seconds is None or seconds < 100 * HOUR:
+        return duration_text(seconds)
+    return _("%(count)s h") % {"count": f"{seconds // HOUR:,}"}
 
 
 def _counted(label: str, now: int, then: int) -> Figure:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from offload_portal.common.display import (
@@ -25,6 +26,7 @@ from sessions.charts.outcomes import codes_text
 from sessions.forms import ActivityChoice
 from sessions.selectors.advice import Advice, IdleCheck, LicenseCheck, advice_of
 from sessions.selectors.outcomes import FailingImage
+from sessions.selectors.rebuilt import LEAST_A_DAY, RebuiltImage
 from sessions.selectors.scope import Scope
 from usage.selectors import allowance_of
 from usage.selectors.commitments import CommitmentCheck
@@ -68,6 +70,7 @@ def cards_of(found: Advice, rate: int | None, slug: str, query: str = "") -> lis
     cards = [idle_card(found.idle, rate, slug), commitment_card(found.commitment, slug)]
     cards.append(license_card(found.licenses, slug))
     cards.append(image_card(found.image, slug, query))
+    cards.append(rebuilt_card(found.rebuilt, slug, query))
     return cards
 
 
@@ -188,3 +191,29 @@ def image_card(image: FailingImage | None, slug: str, query: str) -> Card:
     ]
     where = reverse("pages:activity_outcomes", args=[slug]) + query.rstrip("?")
     return Card("notice", _("Look at an image that fails"), text, facts, where, _("See images"))
+
+
+def rebuilt_card(image: RebuiltImage | None, slug: str, query: str) -> Card:
+    if image is None:
+        text = _("No image was built %(count)s times or more on a day, for half an hour or more.")
+        return Card("good", _("No image is rebuilt all day"), text % {"count": LEAST_A_DAY}, [])
+    text = _(
+        "%(image)s was built %(builds)s times on %(day)s, which took %(time)s. A base image with "
+        "what seldom changes, or a build cache that is kept, makes it build less."
+    ) % {
+        "image": image.image,
+        "builds": number_text(image.builds),
+        "day": date_format(image.day, pgettext("date format", "j M Y")),
+        "time": duration_text(image.seconds),
+    }
+    facts = [
+        (_("Days with so many builds"), number_text(image.days)),
+        (_("Builds on them"), number_text(image.all_builds)),
+        (_("Time they took"), duration_text(image.all_seconds)),
+    ]
+    here = reverse("pages:activity", args=[slug])
+    days = {"since": image.day.isoformat(), "until": image.day.isoformat(), "period": None}
+    where = here + links.with_parameters(QueryDict(query.lstrip("?")), **days)
+    return Card(
+        "notice", _("An image is rebuilt all day"), text, facts, where, _("Sessions of that day")
+    )

@@ -18,7 +18,8 @@ from offload_portal.pages.told import told
 from orgs.frames import Frame, organization_page, person_of
 from orgs.services.looks import note_look
 from sessions import charts, services
-from sessions.charts.timeline import exit_text, legend_of
+from sessions.charts.timeline import build_text, exit_text, legend_of
+from sessions.charts.words import event_text
 from sessions.models import Session
 from sessions.selectors import Insights, SessionView, find_session, insights
 from usage.enums import EntrySource
@@ -121,10 +122,12 @@ def _pictures(frame: Frame, seen: Insights) -> dict[str, object]:
         "legend": legend_of(seen),
         "resources": charts.resources_chart(seen, frame.zone),
         "runs": [(run, exit_text(run)) for run in runs[:MOST_RUNS_SHOWN]],
+        "builds": [(build, build_text(build)) for build in seen.builds[:MOST_RUNS_SHOWN]],
+        "builds_more": max(0, len(seen.builds) - MOST_RUNS_SHOWN),
         "runs_more": max(0, len(runs) - MOST_RUNS_SHOWN),
         "runs_shown": MOST_RUNS_SHOWN,
         "events": [
-            (event, words.EVENTS.get(event.kind, event.kind), _detail(event.kind, event.detail))
+            (event, event_text(event.kind), _detail(event.kind, event.detail))
             for event in seen.events[:MOST_EVENTS_SHOWN]
         ],
         "events_more": max(0, len(seen.events) - MOST_EVENTS_SHOWN),

@@ -22,18 +22,6 @@ ENDED = {
         "The engine was lost. What was billed since it was last seen was given back."
     ),
 }
-EVENTS = {
-    "created": gettext_lazy("Started"),
-    "ready": gettext_lazy("Engine ready"),
-    "first_activity": gettext_lazy("First activity; billing begins"),
-    "idle": gettext_lazy("Idle"),
-    "resumed": gettext_lazy("Resumed; the gap is billed"),
-    "container_failed": gettext_lazy("Container failed"),
-    "allowance_low": gettext_lazy("Told that compute time would end"),
-    "on_demand": gettext_lazy("On-demand pays from here on; what was paid ahead is used up"),
-    "keep_alive_over": gettext_lazy("A job that had declared itself alive kept it until here"),
-    "ended": gettext_lazy("Ended"),
-}
 KEPT_ALIVE = {
     "running_containers": gettext_lazy("running containers"),
     "active_builds": gettext_lazy("a running build"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from offload_portal.api.serializers import zulu
-from sessions.api.shapes import EventShape, RunShape, SegmentShape
+from sessions.api.shapes import BuildSeenShape, EventShape, RunShape, SegmentShape
 from sessions.selectors import Insights, SessionView
 from sessions.selectors.notices import Notice
 from usage.enums import EntrySource
@@ -101,6 +101,7 @@ def insights_json(found: Insights) -> dict[str, Any]:
         "session": session,
         "timeline": SegmentShape(found.timeline, many=True).data,
         "containers": RunShape(found.runs, many=True).data,
+        "builds": BuildSeenShape(found.builds, many=True).data,
         "images": session["images"],
         "samples": [
             {

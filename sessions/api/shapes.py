@@ -27,7 +27,7 @@ from offload_portal.common.labels import (
 )
 from orgs.api.shapes import PersonShape
 from sessions.enums import ClientKind, EndReason, NoticeKind, SessionState
-from sessions.services import ActivityReport, ContainerSeen, SampleSeen
+from sessions.services import ActivityReport, BuildSeen, ContainerSeen, SampleSeen
 from usage.enums import EntrySource
 
 MOST_CONTAINERS, MOST_SAMPLES = 10_000, 10_000
@@ -243,6 +243,22 @@ class ContainerShape(Shape):
         return ContainerSeen(**attrs)
 
 
+class BuildShape(Shape):
+    """A build that began or finished since the last report; `image` is the name that it gets."""
+
+    id = serializers.RegexField(r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,63}$")
+    image = TextField(required=False, allow_blank=True, max_length=255)
+    started_at = InstantField()
+    finished_at = InstantField(required=False, allow_null=True)
+    succeeded = FlagField(required=False, allow_null=True)
+
+    def validate(self, attrs: Any) -> BuildSeen:
+        finished = attrs.get("finished_at")
+        if finished is not None and finished < attrs["started_at"]:
+            raise serializers.ValidationError({"finished_at": _("It finished before it started.")})
+        return BuildSeen(**{"image": "", **attrs})
+
+
 class SampleShape(Shape):
     at = InstantField()
     cpu_percent = NumberField(most=MOST_PERCENT, source="cpu_milli_percent")
@@ -267,9 +283,10 @@ class ActivityShape(Shape):
         child=ContainerShape(), required=False, max_length=MOST_CONTAINERS
     )
     samples = serializers.ListField(child=SampleShape(), required=False, max_length=MOST_SAMPLES)
+    builds = serializers.ListField(child=BuildShape(), required=False, max_length=MOST_CONTAINERS)
 
     def validate(self, attrs: Any) -> ActivityReport:
-        for name in ("containers", "samples"):
+        for name in ("containers", "samples", "builds"):
             attrs[name] = tuple(attrs.get(name, ()))
         return ActivityReport(**attrs)
 
@@ -308,6 +325,16 @@ class RunShape(Shape):
     failed = serializers.BooleanField()
 
 
+class BuildSeenShape(Shape):
+    id = serializers.CharField(source="build_id")
+    image = serializers.CharField()
+    started_at = InstantField()
+    finished_at = InstantField(allow_null=True)
+    succeeded = serializers.BooleanField(
+        allow_null=True, help_text="Null while it goes on, and where nobody told."
+    )
+
+
 class SampleSeenShape(Shape):
     at = InstantField()
     cpu_percent = serializers.FloatField()
@@ -326,6 +353,7 @@ class InsightsShape(Shape):
     session = SessionShape()
     timeline = SegmentShape(many=True)
     containers = RunShape(many=True)
+    builds = BuildSeenShape(many=True)
     images = serializers.ListField(child=serializers.CharField())
     samples = SampleSeenShape(many=True)
     sample_seconds = serializers.IntegerField(

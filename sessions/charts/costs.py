@@ -246,7 +246,7 @@ def cost_chart(head: str, rows: Sequence[CostRow]) -> theme.Chart:
     whole = sum(row.now.compute_seconds for row in rows)
     return theme.Chart(
         id="cost-by",
-        title=_("Compute time by %(what)s") % {"what": head},
+        title=_("Who and what used it"),
         summary=_cost_summary(rows) if top else "",
         note=rest_text(len(rows) - len(top), len(rows) - len(top)),
         headers=[
@@ -302,6 +302,13 @@ def _cost_summary(rows: Sequence[CostRow]) -> str:
         "hours": compute_hours_text(first.now.compute_seconds),
     }
     if grown.grown_by > 0 and any(row.before.compute_seconds for row in rows):
+        if grown is first:
+            return (
+                sentence
+                + " "
+                + _("That is %(hours)s more than before.")
+                % {"hours": compute_hours_text(grown.grown_by)}
+            )
         sentence += " " + _("%(name)s grew most, by %(hours)s.") % {
             "name": grown.label,
             "hours": compute_hours_text(grown.grown_by),

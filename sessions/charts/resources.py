@@ -1,4 +1,4 @@
-"""What a session's engine used: processor and memory over the time axis of the timeline."""
+"""What a session's engine used: processor, memory and network over the timeline's time axis."""
 
 import itertools
 from collections.abc import Sequence
@@ -23,13 +23,14 @@ FINEST_SECONDS = 15
 
 
 def resources_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
-    """Processor above, memory below; nothing is drawn between samples that nobody sent."""
+    """Processor, memory and network below each other; nothing is drawn where nobody sent."""
     start, end = extent(insights)
     axis = Axis(start, zone)
     samples = insights.samples
     return theme.Chart(
         id="session-resources",
-        title=_("Processor and memory"),
+        title=_("Processor, memory and network"),
+        size="tall",
         summary=_summary(samples) if samples else "",
         note=_note(insights, axis) if samples else "",
         headers=[_("Time"), _("Processor"), _("Memory"), _("Received"), _("Sent")],
@@ -66,14 +67,27 @@ def _empty(insights: Insights) -> str:
 def _figure(insights: Insights, axis: Axis, start: datetime, end: datetime) -> dict[str, Any]:
     stretches = stretches_of(insights.samples, insights.sample_seconds)
     return {
-        "data": [_cpu(part, axis) for part in stretches]
-        + [_memory(part, axis) for part in stretches],
+        "data": [
+            trace
+            for part in stretches
+            for trace in (_cpu(part, axis), _memory(part, axis), *_network(part, axis))
+        ],
         "layout": theme.layout(
             margin={"l": 0, "r": 0, "t": 16, "b": 28},
-            xaxis={**time_axis(axis, start, end), "anchor": "y2", "automargin": False},
-            yaxis={**_AXIS, "domain": [0.58, 1], "ticksuffix": " %"},
-            yaxis2={**theme.LAYOUT["yaxis"], **_AXIS, "domain": [0, 0.42], "ticksuffix": " MiB"},
-            annotations=[_head(_("Processor"), 1), _head(_("Memory"), 0.42)],
+            xaxis={**time_axis(axis, start, end), "anchor": "y3", "automargin": False},
+            yaxis={**_AXIS, "domain": [0.74, 1], "ticksuffix": " %"},
+            yaxis2={
+                **theme.LAYOUT["yaxis"],
+                **_AXIS,
+                "domain": [0.37, 0.63],
+                "ticksuffix": " MiB",
+            },
+            yaxis3={**theme.LAYOUT["yaxis"], **_AXIS, "domain": [0, 0.26], "ticksuffix": " MiB"},
+            annotations=[
+                _head(_("Processor"), 1),
+                _head(_("Memory"), 0.63),
+                _head(_("Network, received and sent"), 0.26),
+            ],
             showlegend=False,
         ),
     }
@@ -130,6 +144,24 @@ def _memory(samples: Sequence[SampleView], axis: Axis) -> dict[str, Any]:
         "customdata": [bytes_text(sample.memory_bytes) for sample in samples],
         "yaxis": "y2",
     }
+
+
+def _network(samples: Sequence[SampleView], axis: Axis) -> list[dict[str, Any]]:
+    """What came in and went out, as the samples tell it: counted from the containers' start."""
+    ways = (
+        (_("Received"), "network_rx_bytes", theme.COLOURS[4]),
+        (_("Sent"), "network_tx_bytes", theme.COLOURS[3]),
+    )
+    return [
+        {
+            **_line(samples, axis, name, colour),
+            "fill": "none",
+            "y": [getattr(sample, field) / MIB for sample in samples],
+            "customdata": [bytes_text(getattr(sample, field)) for sample in samples],
+            "yaxis": "y3",
+        }
+        for name, field, colour in ways
+    ]
 
 
 def _line(samples: Sequence[SampleView], axis: Axis, name: str, colour: str) -> dict[str, Any]:

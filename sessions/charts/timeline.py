@@ -18,30 +18,56 @@ from sessions.charts.words import (
     STATE_NAMES,
     Axis,
     clock_words,
+    event_text,
     milliseconds,
     plain,
     shortened,
     time_axis,
 )
-from sessions.selectors.insights import Insights, RunView, TimelineSegment
+from sessions.selectors.insights import BuildView, Insights, RunView, TimelineSegment
 
 MOST_LANES = 14
 BAND = 0.44
-BILLED = "var:--chart-3"
+MARK_ABOVE = 0.6
+BILLED, ON_DEMAND, BUILT = theme.COLOURS[2], theme.COLOURS[1], theme.COLOURS[3]
+# Events that stand above the states, each with its sign.
+MARKS = {
+    "prompt_session": "diamond",
+    "prompt_daily": "diamond",
+    "prompt_inactivity": "diamond",
+    "policy_changed": "square",
+    "allowance_low": "triangle-down",
+    "on_demand": "triangle-up",
+}
 GONE_WELL, FAILED, RUNNING = theme.COLOURS[4], theme.DANGER, theme.COLOURS[4] + "/0.5"
+
+
+Thing = RunView | BuildView
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One line of container runs of an image that don't overlap."""
+    """One line of container runs, or builds, of an image that don't overlap."""
 
     image: str
-    runs: tuple[RunView, ...]
+    runs: tuple[Thing, ...]
+
+    @property
+    def builds(self) -> bool:
+        return isinstance(self.runs[0], BuildView)
+
+    @property
+    def name(self) -> str:
+        if not self.builds:
+            return shortened(self.image)
+        if not self.image:
+            return _("Build")
+        return _("Build of %(image)s") % {"image": shortened(self.image)}
 
 
-def lanes_of(runs: Sequence[RunView]) -> list[Lane]:
+def lanes_of(runs: Sequence[Thing]) -> list[Lane]:
     """Runs by image in the order of first use; those at one time get lines of their own."""
-    by_image: dict[str, list[list[RunView]]] = {}
+    by_image: dict[str, list[list[Thing]]] = {}
     for run in runs:
         lines = by_image.setdefault(run.image, [])
         free = next((line for line in lines if line[-1].ended_at <= run.started_at), None)
@@ -56,7 +82,7 @@ def timeline_chart(insights: Insights, zone: ZoneInfo) -> theme.Chart:
     """Active, idle and billed time as bands, containers as bars below them."""
     start, _end = extent(insights)
     axis = Axis(start, zone)
-    lanes = lanes_of(insights.runs)
+    lanes = [*lanes_of(insights.builds), *lanes_of(insights.runs)]
     shown = lanes[:MOST_LANES]
     return theme.Chart(
         id="session-timeline",
@@ -90,10 +116,16 @@ def legend_of(insights: Insights) -> list[tuple[str, str]]:
     found = [(kind, str(name)) for kind, name in STATE_NAMES.items() if kind in kinds]
     if any(segment.billed and segment.seconds for segment in insights.timeline):
         found.append(("chart-3", _("Billed")))
+    if insights.builds:
+        found.append(("chart-4", _("Build")))
     if any(not run.failed for run in insights.runs):
         found.append(("chart-5", _("Container")))
     if insights.failed_runs:
         found.append(("failed", _("Container that failed")))
+    if insights.on_demand_at is not None:
+        found.append(("chart-2", _("Billed on demand")))
+    if any(event.kind in MARKS for event in insights.events):
+        found.append(("notice", _("What its user was asked or told")))
     return found
 
 
@@ -101,16 +133,18 @@ def extent(insights: Insights) -> tuple[datetime, datetime]:
     """From the start to the end or now; a container's clock may run a little beside ours."""
     view = insights.session
     start, end = view.created_at, view.ended_at or insights.as_of
-    starts = [start, *(run.started_at for run in insights.runs)]
-    return min(starts), max([end, *(run.ended_at for run in insights.runs)])
+    things: list[Thing] = [*insights.runs, *insights.builds]
+    starts = [start, *(thing.started_at for thing in things)]
+    return min(starts), max([end, *(thing.ended_at for thing in things)])
 
 
 def _figure(insights: Insights, axis: Axis, lanes: Sequence[Lane]) -> dict[str, Any]:
     """The states stand at the top, what was billed below, then a line for each lane."""
     start, end = extent(insights)
     data = _state_bands(insights.timeline, axis, len(lanes) + 1)
-    data += _billed_band(insights.timeline, axis, len(lanes))
+    data += _billed_band(insights, axis, len(lanes))
     data += _run_bars(lanes, axis)
+    data += _marks(insights, axis, len(lanes) + 1)
     return {"data": data, "layout": _layout(axis, start, end, lanes)}
 
 
@@ -130,9 +164,25 @@ def _state_bands(
     return bands
 
 
-def _billed_band(
-    segments: Sequence[TimelineSegment], axis: Axis, line: int
-) -> list[dict[str, Any]]:
+def _billed_band(insights: Insights, axis: Axis, line: int) -> list[dict[str, Any]]:
+    """Billed time in the colour of what paid: ahead, and from an instant on on demand."""
+    own = billed_time(insights.timeline)
+    since = insights.on_demand_at
+    ahead = [part for part in own if since is None or part.start < since]
+    if since is not None:
+        ahead = [replace(part, end=min(part.end, since)) for part in ahead]
+    later = [
+        replace(part, start=max(part.start, since))
+        for part in own
+        if since is not None and part.end > since
+    ]
+    bands = [_band(ahead, axis, line, _("Billed"), BILLED)] if ahead else []
+    if later:
+        bands.append(_band(later, axis, line, _("Billed on demand"), ON_DEMAND))
+    return bands
+
+
+def billed_time(segments: Sequence[TimelineSegment]) -> list[TimelineSegment]:
     """Billed time without seams: from the first activity to the last, with resumed gaps."""
     own: list[TimelineSegment] = []
     for segment in segments:
@@ -142,7 +192,34 @@ def _billed_band(
             own[-1] = replace(own[-1], end=segment.end)
         else:
             own.append(segment)
-    return [_band(own, axis, line, _("Billed"), BILLED)] if own else []
+    return own
+
+
+def _marks(insights: Insights, axis: Axis, line: int) -> list[dict[str, Any]]:
+    """What the session's user was asked and told, as points above the states."""
+    events = [event for event in insights.events if event.kind in MARKS]
+    if not events:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": _("Asked and told"),
+            "x": [axis.place(event.at) for event in events],
+            "y": [line + MARK_ABOVE] * len(events),
+            "marker": {
+                "size": 9,
+                "symbol": [MARKS[event.kind] for event in events],
+                "color": theme.NOTICE,
+                "line": {"width": 0},
+            },
+            "showlegend": False,
+            "customdata": [
+                f"{axis.clock(event.at)} · {plain(event_text(event.kind))}" for event in events
+            ],
+            "hovertemplate": "%{customdata}<extra></extra>",
+        }
+    ]
 
 
 def _band(
@@ -179,10 +256,7 @@ def _run_bars(lanes: Sequence[Lane], axis: Axis) -> list[dict[str, Any]]:
                 "color": [_run_colour(run) for run in lane.runs],
                 "line": {"color": [_run_colour(run) for run in lane.runs], "width": 1},
             },
-            text=[
-                _("exit %(code)s") % {"code": run.exit_code} if run.failed else ""
-                for run in lane.runs
-            ],
+            text=[_run_label(run) for run in lane.runs],
             customdata=[_run_text(run, axis) for run in lane.runs],
             hovertemplate="%{customdata}<extra></extra>",
         )
@@ -190,17 +264,37 @@ def _run_bars(lanes: Sequence[Lane], axis: Axis) -> list[dict[str, Any]]:
     ]
 
 
-def _run_colour(run: RunView) -> str:
+def _run_label(run: Thing) -> str:
+    if not run.failed:
+        return ""
+    if isinstance(run, BuildView):
+        return _("failed")
+    return _("exit %(code)s") % {"code": run.exit_code}
+
+
+def _run_colour(run: Thing) -> str:
     if run.failed:
         return FAILED
+    if isinstance(run, BuildView):
+        return BUILT if run.finished_at else f"{BUILT}/0.5"
     return GONE_WELL if run.exited_at else RUNNING
 
 
-def _run_text(run: RunView, axis: Axis) -> str:
-    head = f"<b>{plain(run.image)}</b>"
-    if run.name:
+def _run_text(run: Thing, axis: Axis) -> str:
+    head = f"<b>{plain(run.image or _('Build'))}</b>"
+    if isinstance(run, RunView) and run.name:
         head += f"<br>{plain(run.name)}"
-    return f"{head}<br>{_span_text(axis, run.started_at, run.ended_at)}<br>{exit_text(run)}"
+    how = build_text(run) if isinstance(run, BuildView) else exit_text(run)
+    return f"{head}<br>{_span_text(axis, run.started_at, run.ended_at)}<br>{how}"
+
+
+def build_text(build: BuildView) -> str:
+    """How a build went, as far as anybody told."""
+    if build.finished_at is None:
+        return _("Not finished when last seen")
+    if build.succeeded is None:
+        return _("Built; nobody told how it went")
+    return _("Built") if build.succeeded else _("Build failed")
 
 
 def exit_text(run: RunView) -> str:
@@ -216,8 +310,8 @@ def _layout(axis: Axis, start: datetime, end: datetime, lanes: Sequence[Lane]) -
     """Names stand above their lines and inside the picture: so time has the whole width."""
     names = [_("State"), _("Billed")]
     for number, lane in enumerate(lanes):  # once for all the lines of an image
-        again = number > 0 and lanes[number - 1].image == lane.image
-        names.append("" if again else shortened(lane.image))
+        again = number > 0 and lanes[number - 1].name == lane.name
+        names.append("" if again else lane.name)
     return theme.layout(
         barmode="overlay",
         hovermode="closest",
@@ -226,7 +320,7 @@ def _layout(axis: Axis, start: datetime, end: datetime, lanes: Sequence[Lane]) -
         xaxis={**time_axis(axis, start, end), "showgrid": True, "automargin": False},
         yaxis={
             "visible": False,
-            "range": [-0.45, len(names) - 0.3],
+            "range": [-0.45, len(names) - 0.1],
             "rangemode": "normal",
             "automargin": False,
         },

@@ -181,7 +181,12 @@ def _levels_figure(levels: Sequence[Level], zone: ZoneInfo) -> dict[str, Any]:
         ],
         "layout": theme.layout(
             showlegend=False,
-            xaxis={"type": "date", "nticks": 8, "hoverformat": "%-d %b %Y, %H:%M"},
+            xaxis={
+                "type": "date",
+                "nticks": 8,
+                "tickformat": "%H:%M<br>%-d %b" if _span(levels) <= BY_QUARTER else "%-d %b",
+                "hoverformat": "%-d %b %Y, %H:%M",
+            },
             yaxis={"title": {"text": _("sessions")}, "tickformat": ",d"},
         ),
     }

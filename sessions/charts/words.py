@@ -83,3 +83,27 @@ def time_axis(axis: Axis, start: datetime, end: datetime, **own: Any) -> Mapping
 
 def clock_words(axis: Axis) -> str:
     return _("Times in %(zone)s") % {"zone": axis.zone.tzname(None)}
+
+
+EVENTS = {
+    "created": gettext_lazy("Started"),
+    "ready": gettext_lazy("Engine ready"),
+    "first_activity": gettext_lazy("First activity; billing begins"),
+    "idle": gettext_lazy("Idle"),
+    "resumed": gettext_lazy("Resumed; the gap is billed"),
+    "container_failed": gettext_lazy("Container failed"),
+    "allowance_low": gettext_lazy("Told that compute time would end"),
+    "on_demand": gettext_lazy("On-demand pays from here on; what was paid ahead is used up"),
+    "keep_alive_over": gettext_lazy("A job that had declared itself alive kept it until here"),
+    "prompt_inactivity": gettext_lazy("Asked whether work goes on: nothing was typed for a while"),
+    "prompt_session": gettext_lazy("Asked whether work goes on: a long session"),
+    "prompt_daily": gettext_lazy("Asked whether work goes on: a long day"),
+    "policy_changed": gettext_lazy("The policy changed; it holds from the next start"),
+    "build_failed": gettext_lazy("Build failed"),
+    "ended": gettext_lazy("Ended"),
+}
+
+
+def event_text(kind: str) -> str:
+    """What an event means, in a few words."""
+    return str(EVENTS.get(kind, kind))

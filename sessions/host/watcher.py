@@ -18,10 +18,11 @@ from offload_portal.common.actors import Actor
 from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
 from sessions import services
-from sessions.engines.door import Counters
+from sessions.engines.door import Counters, Seen
 from sessions.host.seeing import AwayError, Eye, Look
 from sessions.models import Session
 from sessions.selectors.watched import watched_sessions
+from sessions.services import BuildSeen
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +74,13 @@ class Watcher:
         try:
             look = watch.eye.look(at)
             busy = look.running + look.building + seen.builds + seen.attached > 0
-            if seen.api_calls or look.runs or look.samples or (busy and watch.is_due(session, at)):
-                self._report(session, look, seen.api_calls, seen.builds, seen.attached)
+            if _is_news(look, seen) or (busy and watch.is_due(session, at)):
+                self._report(session, look, seen)
                 watch.reported_at = at
             watch.eye.keep(look)
         except Exception:
             # What the door counted is told with the next report instead.
-            self.counters.give_back(session.pk, seen.api_calls)
+            self.counters.give_back(session.pk, seen)
             raise
 
     def _watch(self, session: Session) -> Watch:
@@ -89,16 +90,18 @@ class Watcher:
             self._watches[session.pk] = Watch(eye, reported_at=ready)
         return self._watches[session.pk]
 
-    def _report(
-        self, session: Session, look: Look, calls: int, streams: int, attached: int
-    ) -> None:
+    def _report(self, session: Session, look: Look, seen: Seen) -> None:
         report = services.ActivityReport(
             sequence=None,
-            running_containers=look.running + attached,
-            active_builds=look.building + streams,
-            api_calls=calls,
+            running_containers=look.running + seen.attached,
+            active_builds=look.building + seen.builds,
+            api_calls=seen.api_calls,
             containers=look.runs,
             samples=look.samples,
+            builds=tuple(
+                BuildSeen(build.id, build.image, build.started_at, build.finished_at)
+                for build in seen.built
+            ),
         )
         try:
             services.report(
@@ -110,6 +113,10 @@ class Watcher:
         except Refusal as refusal:
             if refusal.code != "session_ended":
                 raise
+
+
+def _is_news(look: Look, seen: Seen) -> bool:
+    return bool(seen.api_calls or seen.built or look.runs or look.samples)
 
 
 def watch_forever(counters: Counters, stop: threading.Event) -> None:

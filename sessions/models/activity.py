@@ -79,6 +79,33 @@ class ContainerRun(models.Model):
         return f"{self.image} in {self.session_id}"
 
 
+class BuildRun(models.Model):
+    """One build of an image, as the client told it or the door in front of the engine saw it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    session = models.ForeignKey(Session, models.CASCADE, related_name="build_runs")
+    build_id = models.CharField(max_length=64)
+    # The name that it gets; empty where it gets none.
+    image = models.CharField(max_length=255, blank=True)
+    # The client's or the door's clock; shown, never billed.
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    # Empty where nobody told: the door passes on what it does not read.
+    succeeded = models.BooleanField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "session", "build_id"], name="build_run_once"
+            )
+        ]
+        indexes = [models.Index(fields=["organization", "image"], name="build_image")]
+
+    def __str__(self) -> str:
+        return f"{self.image} built in {self.session_id}"
+
+
 class Sample(models.Model):
     """What the engine used at an instant. The key is fit for monthly partitions."""
 

@@ -12,6 +12,7 @@ from orgs.selectors.members import MemberFilter
 from sessions.selectors.engine_time import waited
 from sessions.selectors.members import members_with_use
 from sessions.selectors.outcomes import FailingImage, failing_images
+from sessions.selectors.rebuilt import RebuiltImage, rebuilt_image
 from sessions.selectors.scope import Scope
 from usage.selectors import usage_sums
 from usage.selectors.commitments import CommitmentCheck, commitment_check
@@ -68,10 +69,11 @@ class Advice:
     licenses: LicenseCheck
     commitment: CommitmentCheck | None
     image: FailingImage | None
+    rebuilt: RebuiltImage | None
 
 
 def advice_of(scope: Scope, rate_microusd: int | None) -> Advice:
-    """At most ten statements, whatever the number of sessions and people."""
+    """At most eleven statements, whatever the number of sessions and people."""
     organization = scope.organization
     images = failing_images(scope)
     return Advice(
@@ -79,6 +81,7 @@ def advice_of(scope: Scope, rate_microusd: int | None) -> Advice:
         licenses=license_check(organization, scope.at),
         commitment=commitment_check(organization, rate_microusd, scope.at),
         image=next(filter(_fails_often, images), None),
+        rebuilt=rebuilt_image(scope),
     )
 
 

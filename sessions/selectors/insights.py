@@ -8,8 +8,9 @@ from functools import partial
 
 from offload_portal.common.periods import from_seconds, to_seconds
 from orgs.models import Person
+from orgs.selectors.policy_changes import policy_changes
 from sessions import clock
-from sessions.models import ContainerRun, Session
+from sessions.models import BuildRun, ContainerRun, Session
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.selectors.keeping import is_forgotten
 from sessions.selectors.samples import SampleView, samples_of
@@ -60,6 +61,26 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildView:
+    """A build as far as it lies within the session; `ended_at` is its end or the session's."""
+
+    build_id: str
+    image: str
+    started_at: datetime
+    finished_at: datetime | None
+    ended_at: datetime
+    succeeded: bool | None
+
+    @property
+    def seconds(self) -> int:
+        return to_seconds(self.ended_at) - to_seconds(self.started_at)
+
+    @property
+    def failed(self) -> bool:
+        return self.succeeded is False
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEvent:
     """Something that happened: `kind` is a stable word, `detail` its value where it has one."""
 
@@ -79,6 +100,7 @@ class Insights:
     session: SessionView
     timeline: tuple[TimelineSegment, ...]
     runs: tuple[RunView, ...]
+    builds: tuple[BuildView, ...]
     samples: tuple[SampleView, ...]
     sample_seconds: int
     events: tuple[SessionEvent, ...]
@@ -88,6 +110,7 @@ class Insights:
     as_of: datetime
     forgotten: bool = False
     ended_by: str = ""
+    on_demand_at: datetime | None = None
 
     @property
     def failed_runs(self) -> Sequence[RunView]:
@@ -111,20 +134,24 @@ def insights(session: Session, at: datetime) -> Insights:
         for segment in (() if forgotten else clock.timeline(facts, to_seconds(at)))
     )
     runs = () if forgotten else _runs(session, until)
+    builds = () if forgotten else _builds(session, until)
     samples = samples_of(session, until, at)
+    asked = () if forgotten else clock.prompts(facts, to_seconds(at))
     return Insights(
         session=view,
         timeline=segments,
         runs=runs,
+        builds=builds,
         samples=samples.rows,
         sample_seconds=samples.grain_seconds,
-        events=_events(session, view, segments, runs),
+        events=_events(session, view, segments, runs, builds, asked),
         cost_by_source=view.by_source,
         unpaid_seconds=unpaid_of_session(session.id),
         kept_alive_by=_kept_alive_by(session, view),
         as_of=at,
         forgotten=forgotten,
         ended_by=_ended_by(session),
+        on_demand_at=session.on_demand_at,
     )
 
 
@@ -157,6 +184,22 @@ def _runs(session: Session, until: datetime) -> tuple[RunView, ...]:
     )
 
 
+def _builds(session: Session, until: datetime) -> tuple[BuildView, ...]:
+    rows = BuildRun.objects.filter(session=session).order_by("started_at", "id")[:MOST_RUNS]
+    within = partial(_within, session.created_at, max(session.created_at, until))
+    return tuple(
+        BuildView(
+            build_id=row.build_id,
+            image=row.image,
+            started_at=within(row.started_at),
+            finished_at=None if row.finished_at is None else within(row.finished_at),
+            ended_at=within(row.finished_at or until),
+            succeeded=row.succeeded,
+        )
+        for row in rows
+    )
+
+
 def _within(first: datetime, last: datetime, at: datetime) -> datetime:
     return min(max(first, at), last)
 
@@ -166,6 +209,8 @@ def _events(
     view: SessionView,
     segments: Sequence[TimelineSegment],
     runs: Sequence[RunView],
+    builds: Sequence[BuildView],
+    asked: Sequence[clock.Prompt],
 ) -> tuple[SessionEvent, ...]:
     events = [SessionEvent(view.created_at, "created")]
     if view.ready_at is not None:
@@ -183,9 +228,20 @@ def _events(
         for run in runs
         if run.failed and run.exited_at is not None
     ]
+    events += [
+        SessionEvent(build.finished_at, "build_failed", build.image)
+        for build in builds
+        if build.failed and build.finished_at is not None
+    ]
     for told_at, kind in ((session.low_at, "allowance_low"), (session.on_demand_at, "on_demand")):
         if told_at is not None:
             events.append(SessionEvent(told_at, kind))
+    events += [
+        SessionEvent(from_seconds(prompt.due_at), f"prompt_{prompt.kind}") for prompt in asked
+    ]
+    until = view.ended_at or view.as_of
+    changes = policy_changes(session.organization_id, session.person_id, view.created_at, until)
+    events += [SessionEvent(changed_at, "policy_changed") for changed_at in changes]
     kept_until = session.pulse.kept_until
     if kept_until is not None and kept_until <= (view.ended_at or view.as_of):
         events.append(SessionEvent(kept_until, "keep_alive_over", session.pulse.kept_label))

@@ -6,7 +6,7 @@ from typing import Any
 from offload_portal.common.json_stream import Section
 from orgs.models import Person
 from orgs.selectors.own_data import own_sections
-from sessions.models import ContainerRun, Session
+from sessions.models import BuildRun, ContainerRun, Session
 from usage.models import LedgerEntry
 
 BATCH = 500
@@ -26,6 +26,7 @@ SESSION_NAMES = (
     "container_count",
 )
 RUN_NAMES = ("session_id", "name", "image", "started_at", "exited_at", "exit_code")
+BUILD_NAMES = ("session_id", "image", "started_at", "finished_at", "succeeded")
 ENTRY_NAMES = ("session_id", "organization_id", "hour", "source", "compute_seconds")
 
 
@@ -34,6 +35,7 @@ def everything_of(person: Person) -> Iterator[Section]:
     yield from own_sections(person)
     yield "sessions", _sessions(person)
     yield "container_runs", _runs(person)
+    yield "builds", _builds(person)
     yield "usage_entries", _entries(person)
 
 
@@ -45,6 +47,11 @@ def _sessions(person: Person) -> Rows:
 def _runs(person: Person) -> Rows:
     rows = ContainerRun.objects.filter(session__person=person).order_by("session_id", "pk")
     yield from rows.values(*RUN_NAMES).iterator(chunk_size=BATCH)
+
+
+def _builds(person: Person) -> Rows:
+    rows = BuildRun.objects.filter(session__person=person).order_by("session_id", "pk")
+    yield from rows.values(*BUILD_NAMES).iterator(chunk_size=BATCH)
 
 
 def _entries(person: Person) -> Rows:

@@ -126,14 +126,20 @@ def levels_of(sessions: QuerySet[Session], period: Period, at: datetime) -> tupl
     changes = _changes(sessions, start, end)
     found, level = [], 0
     for quarter in range(quarter_of(start), end, QUARTER):
-        change, most = changes.get(quarter // QUARTER, (0, 0))
-        found.append(Level(from_seconds(max(quarter, start)), max(level, most)))
+        begins = max(quarter, start)
+        change, most, first = changes.get(quarter // QUARTER, (0, 0, None))
+        # What ran before still does in the first second, unless that very second changes it.
+        found.append(Level(from_seconds(begins), most if first == begins else max(level, most)))
         level += change
     return tuple(found)
 
 
-def _changes(sessions: QuerySet[Session], start: int, end: int) -> dict[int, tuple[int, int]]:
-    """By the quarter's number: how the level changed in it, and the highest that it came to."""
+Change = tuple[int, int, int | None]
+
+
+def _changes(sessions: QuerySet[Session], start: int, end: int) -> dict[int, Change]:
+    """By the quarter's number: how the level changed in it, the highest that it came to, and when
+    it changed first."""
     reaching = sessions.filter(created_at__lt=from_seconds(end)).exclude(
         ended_at__lte=from_seconds(start)
     )
@@ -148,13 +154,16 @@ def _changes(sessions: QuerySet[Session], start: int, end: int) -> dict[int, tup
     clamped = "CASE WHEN a < %s THEN %s ELSE a END"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH life(a, b) AS ({text}),"  # noqa: S608 - composed of the ORM's own text
+            f"WITH found(a, b) AS ({text}),"  # noqa: S608 - composed of the ORM's own text
+            # Whole numbers, or PostgreSQL would divide to the decimal and round.
+            " life(a, b) AS (SELECT CAST(a AS BIGINT), CAST(b AS BIGINT) FROM found),"
             f" step(at, d) AS (SELECT {clamped}, 1 FROM life UNION ALL"
             " SELECT b, -1 FROM life WHERE b < %s),"
             " net(at, d) AS (SELECT at, SUM(d) FROM step GROUP BY at),"
             " level(at, d, n) AS (SELECT at, d, SUM(d) OVER (ORDER BY at) FROM net)"
-            f" SELECT CAST(at / {QUARTER} AS INTEGER) AS quarter, SUM(d), MAX(n)"
+            f" SELECT at / {QUARTER} AS quarter, SUM(d), MAX(n), MIN(at)"
             " FROM level GROUP BY quarter ORDER BY quarter",
             [*values, start, start, end],
         )
-        return {int(row[0]): (int(row[1]), int(row[2])) for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    return {int(row[0]): (int(row[1]), int(row[2]), int(row[3])) for row in rows}

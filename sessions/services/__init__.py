@@ -10,7 +10,7 @@ from sessions.services.caps import preview_cap, set_cap
 from sessions.services.ending import stop, stop_all
 from sessions.services.engines import engine_failed, engine_lost, engine_ready
 from sessions.services.erasing import delete_organization, erase_person
-from sessions.services.keeping import ContainerSeen, SampleSeen
+from sessions.services.keeping import BuildSeen, ContainerSeen, SampleSeen
 from sessions.services.keys import GivenKeys, forget_keys, give_keys, make_keys, note_key_used
 from sessions.services.metering import (
     change_allowance,
@@ -25,6 +25,7 @@ from sessions.services.warning import warn_of_forecasts
 
 __all__ = [
     "ActivityReport",
+    "BuildSeen",
     "ContainerSeen",
     "GivenKeys",
     "SampleSeen",

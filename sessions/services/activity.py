@@ -21,7 +21,14 @@ from sessions import clock
 from sessions.models import Pulse, Session, Stretch
 from sessions.policies import can_keep_alive, check_can_keep_alive
 from sessions.selectors.facts import ends_from_below, facts_of
-from sessions.services.keeping import ContainerSeen, SampleSeen, keep_runs, keep_samples
+from sessions.services.keeping import (
+    BuildSeen,
+    ContainerSeen,
+    SampleSeen,
+    keep_builds,
+    keep_runs,
+    keep_samples,
+)
 from usage.models import Allowance
 
 LONGEST_BETWEEN_REPORTS = 60
@@ -40,6 +47,12 @@ class ActivityReport:
     api_calls: int = 0
     containers: tuple[ContainerSeen, ...] = ()
     samples: tuple[SampleSeen, ...] = ()
+    builds: tuple[BuildSeen, ...] = ()
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether more is kept of it than the session's narrow row."""
+        return bool(self.containers or self.samples or self.builds)
 
     @property
     def running(self) -> bool:
@@ -65,6 +78,7 @@ def report(*, actor: Actor, at: datetime, session: Session, report: ActivityRepo
         _refuse(reaction)
         _write(fresh, reaction, report)
         keep_runs(fresh, report.containers)
+        keep_builds(fresh, report.builds)
         keep_samples(fresh, report.samples, at)
 
 

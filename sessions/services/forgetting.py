@@ -16,7 +16,7 @@ from django.db.models import F, Min, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from offload_portal.common.periods import from_seconds, to_seconds
-from sessions.models import ContainerRun, Keeping, Sample, Session, Stretch
+from sessions.models import BuildRun, ContainerRun, Keeping, Sample, Session, Stretch
 from sessions.selectors.keeping import runs_gone_from
 from sessions.selectors.samples import (
     FIVE_MINUTES,
@@ -173,7 +173,7 @@ def _delete_runs(organization: uuid.UUID, since: datetime, until: datetime) -> N
     ended = Session.objects.filter(
         organization=organization, ended_at__gte=since, ended_at__lt=until
     ).values("pk")
-    for model in (Stretch, ContainerRun):
+    for model in (Stretch, ContainerRun, BuildRun):
         model.objects.filter(organization=organization, session__in=ended).delete()
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from offload_portal.common.identifiers import uuid7
 from offload_portal.common.rows import instant_value, key_value
-from sessions.models import ContainerRun, Sample, Session
+from sessions.models import BuildRun, ContainerRun, Sample, Session
 
 # Nine values each: below the 32,766 that a statement of SQLite may have.
 MOST_ROWS = 3_000
@@ -24,6 +24,17 @@ class ContainerSeen:
     name: str = ""
     exited_at: datetime | None = None
     exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSeen:
+    """A build; `succeeded` is None where nobody told how it went."""
+
+    id: str
+    image: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    succeeded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,25 @@ def keep_runs(session: Session, seen: Sequence[ContainerSeen]) -> list[NewRun]:
         for key, container in runs.items()
         if key in kept
     ]
+
+
+def keep_builds(session: Session, seen: Sequence[BuildSeen]) -> None:
+    """Builds are new, or they finished; the last that a report tells of one counts."""
+    for part in _parts(list({build.id: build for build in seen}.values())):
+        rows = [
+            [
+                key_value(uuid7()),
+                key_value(session.organization_id),
+                key_value(session.id),
+                build.id,
+                build.image,
+                instant_value(build.started_at),
+                instant_value(build.finished_at),
+                build.succeeded,
+            ]
+            for build in part
+        ]
+        _insert(BuildRun, _BUILD, rows, _FINISHED)
 
 
 def keep_samples(session: Session, seen: Sequence[SampleSeen], at: datetime) -> None:
@@ -123,6 +153,15 @@ _SAMPLE = (
     "organization_id", "session_id", "at", "cpu_milli_percent", "memory_bytes", "network_rx_bytes",
     "network_tx_bytes",
 )  # fmt: skip
+_BUILD = (
+    "id", "organization_id", "session_id", "build_id", "image", "started_at", "finished_at",
+    "succeeded",
+)  # fmt: skip
+_FINISHED = (
+    "ON CONFLICT (organization_id, session_id, build_id) DO UPDATE "
+    "SET finished_at = excluded.finished_at, succeeded = excluded.succeeded "
+    "WHERE known.finished_at IS NULL AND excluded.finished_at IS NOT NULL"
+)
 # Nothing is written where a report says again what is known.
 _EXITED = (
     "ON CONFLICT (organization_id, session_id, container_id, started_at) DO UPDATE "

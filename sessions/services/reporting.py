@@ -23,7 +23,7 @@ from sessions.selectors.reading import ImageSeen, Reading, read_session
 from sessions.selectors.views import SessionView
 from sessions.services import activity
 from sessions.services.activity import ActivityReport
-from sessions.services.keeping import NewRun, keep_runs, keep_samples
+from sessions.services.keeping import NewRun, keep_builds, keep_runs, keep_samples
 from usage.models import Allowance
 
 TRIES = 3
@@ -76,13 +76,14 @@ def _write(
     reading: Reading, reaction: clock.Reaction, report: ActivityReport, at: datetime
 ) -> Reading | None:
     """The reading after the report; None where it lost a race and nothing was written."""
-    if not report.containers and not report.samples:
+    if not report.has_rows:
         return _after(reading, reaction, report, []) if _grow(reading, reaction, report) else None
     with transaction.atomic(savepoint=False):
         # First, so that the meter waits for all of it.
         if not _grow(reading, reaction, report):
             return None
         new = keep_runs(reading.session, report.containers)
+        keep_builds(reading.session, report.builds)
         keep_samples(reading.session, report.samples, max(at, reading.metered_until or at))
     return _after(reading, reaction, report, new)
 

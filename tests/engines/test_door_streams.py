@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 
-from sessions.engines.door import Counters, Kind
+from sessions.engines.door import Counters, Kind, Seen
 from tests.engines.doors import NOW
 from tests.engines.talking import (
     SOON,
@@ -69,6 +69,38 @@ async def test_a_silent_build_is_held_until_it_is_answered(world):
 
 
 @within_a_loop
+async def test_a_build_is_told_by_its_name_when_it_begins_and_when_it_ends(world):
+    finish = asyncio.Event()
+
+    async def build(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await finish.wait()
+        writer.write(ok(b"built"))
+
+    made = await world.engine(build)
+    reader, writer = await connect(world, made)
+    writer.write(b"POST /v1.50/build?dockerfile=D&t=acme%2Fweb%3Amain&t=other HTTP/1.1\r\n\r\n")
+    found = []
+
+    def told():
+        found.extend(world.counters.take(made.id).built)
+        return bool(found)
+
+    await until(told)
+    (begun,) = found
+    assert (begun.image, begun.finished_at) == ("acme/web:main", None)
+    finish.set()
+    assert await answer(reader) == (200, b"built")
+    found.clear()
+    await until(told)
+    (ended,) = found
+    assert (ended.id, ended.image) == (begun.id, "acme/web:main")
+    assert ended.finished_at >= ended.started_at == begun.started_at
+    world.counters.give_back(made.id, Seen(built=(ended,)))
+    assert world.counters.take(made.id).built == (ended,), "what could not be reported goes back"
+
+
+@within_a_loop
 async def test_a_build_whose_client_is_gone_holds_nothing(world):
     gone = asyncio.Event()
 
@@ -107,7 +139,7 @@ def test_calls_that_could_not_be_reported_go_back():
     counters.call(session, NOW)
     counters.opened(session, Kind.EXEC)
     taken = counters.take(session)
-    counters.give_back(session, taken.api_calls)
+    counters.give_back(session, taken)
     assert counters.take(session).api_calls == 1
     assert counters.take(session).attached == 1
     counters.forget(session)

@@ -41,7 +41,7 @@ def story() -> list[tuple[object, ...]]:
 
 def test_it_is_what_was_promised() -> None:
     made = make()
-    assert made.people == sum(len(company.parts) for company in COMPANIES) == 25
+    assert made.people == sum(len(company.parts) for company in COMPANIES) == 26
     assert Organization.objects.count() == 2
     assert made.sessions == Session.objects.count() > 100
     sizes = Counter(Session.objects.values_list("engine_size", flat=True))

@@ -37,6 +37,7 @@ def report(
     *,
     containers: Sequence[services.ContainerSeen] = (),
     samples: Sequence[services.SampleSeen] = (),
+    builds: Sequence[services.BuildSeen] = (),
     running: int = 1,
 ) -> None:
     services.report(
@@ -49,6 +50,7 @@ def report(
             api_calls=1,
             containers=tuple(containers),
             samples=tuple(samples),
+            builds=tuple(builds),
         ),
     )
 

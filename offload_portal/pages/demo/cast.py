@@ -49,6 +49,7 @@ class Company:
     limits: tuple[tuple[int, int, str], ...] = ()
     busy: tuple[int, int, float] = (0, 0, 1.0)
     rebuilt: tuple[str, ...] = field(default=())
+    flaky: tuple[str, ...] = field(default=())
     # Names with the mailboxes of those who are in it.
     teams: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
 
@@ -84,6 +85,7 @@ ACME = Company(
         Part("Leïla Haddad", "leila", sessions_a_day=1.0),
         Part("王芳", "wang.fang", sessions_a_day=1.1, sizes=LARGE),
         Part("Elif Şahin", "elif", sessions_a_day=0.9),
+        Part("Hugo Lambert", "hugo", sessions_a_day=0.0),
         Part("Build pipeline", "ci", sessions_a_day=7.2, forgets=0.0, client="ci"),
     ),
     images=(
@@ -96,6 +98,7 @@ ACME = Company(
         "playwright:noble",
     ),
     rebuilt=("acme/web:main", "acme/api:main"),
+    flaky=("acme/models:cuda",),
     teams=(
         ("Platform", ("tomas", "priya", "chen.wei", "ci")),
         ("Checkout", ("member", "amara", "jonas", "sofia", "wang.fang")),

@@ -30,6 +30,8 @@ SAMPLES_OF_LAST_DAYS = 3
 # Hours of a working day, and how likely a start falls into each.
 HOURS = {8: 2, 9: 6, 10: 8, 11: 7, 12: 2, 13: 5, 14: 8, 15: 7, 16: 5, 17: 3, 18: 1, 20: 1, 22: 1}
 WEEKEND = 0.08
+# Whatever goes wrong has gone wrong before the demonstration is opened.
+LATELY = timedelta(hours=6)
 
 Act = Callable[[datetime], None]
 
@@ -83,6 +85,7 @@ class Fleet:
     started: int = 0
     refused: int = 0
     busy_until: dict[object, datetime] = field(default_factory=dict)
+    engines: Random = field(default_factory=lambda: Random(7))  # noqa: S311 - a fake fleet
 
     def employ(self, developer: Developer, first: date, last: date) -> None:
         """Put the developer's sessions of those days into the diary."""
@@ -127,6 +130,8 @@ class Fleet:
             self.refused += 1
             return
         self.started += 1
+        if not self._answers(session, plan, at):
+            return
         timeout = session.idle_timeout_seconds
         lasts = plan.stops_after or plan.last_activity + timeout + settings.SESSION_IDLE_END_SECONDS
         self.busy_until[developer.person.pk] = at + timedelta(seconds=lasts)
@@ -135,6 +140,25 @@ class Fleet:
         if plan.stops_after is not None:
             stop_at = at + timedelta(seconds=plan.stops_after)
             self.diary.add(stop_at, lambda at: self._stop(developer, session, at))
+
+    def _answers(self, session: Session, plan: SessionPlan, at: datetime) -> bool:
+        """Engines take a few seconds, one in a hundred never answers and one in 300 is lost.
+
+        The fleet's clients bring their engines, which answer at once; so this is taken back first.
+        """
+        fate = self.engines.random()
+        first = plan.bursts[0].start if plan.bursts else 60
+        takes = min(first - 1, 1 + int(self.engines.lognormvariate(1.6, 0.7)))
+        Session.objects.filter(pk=session.pk).update(ready_at=None)
+        if fate < 0.01 and at < self.end - LATELY:
+            reason = "The image of the engine could not be started."
+            self.diary.add(at + timedelta(seconds=40), _failing(session, reason))
+            return False
+        self.diary.add(at + timedelta(seconds=takes), _readying(session))
+        if fate > 0.997 and plan.bursts and at < self.end - LATELY:
+            lost = at + timedelta(seconds=first + 90)
+            self.diary.add(lost, _losing(session, lost - timedelta(seconds=30)))
+        return True
 
     def _plan_report(
         self,
@@ -173,5 +197,23 @@ class Fleet:
         try:
             call()
         except Refusal as refusal:
-            if refusal.code != "session_ended":
+            if refusal.code not in ("session_ended", "session_not_ready"):
                 raise
+
+
+def _readying(session: Session) -> Act:
+    return lambda at: ignored(services.engine_ready(at=at, session_id=session.pk))
+
+
+def _failing(session: Session, reason: str) -> Act:
+    return lambda at: services.engine_failed(at=at, session_id=session.pk, reason=reason)
+
+
+def _losing(session: Session, seen_at: datetime) -> Act:
+    return lambda at: services.engine_lost(
+        at=at, session_id=session.pk, reason="Its machine restarted.", last_seen_at=seen_at
+    )
+
+
+def ignored(_result: object) -> None:
+    """For acts whose answer nobody needs."""

@@ -7,7 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 from offload_portal.pages.demo.cast import Company, Part
-from sessions.services import ActivityReport, ContainerSeen, SampleSeen
+from sessions.services import ActivityReport, BuildSeen, ContainerSeen, SampleSeen
 from sessions.services.starting import StartRequest
 
 # A report every so often keeps the session active; the last one's activity lasts its timeout.
@@ -47,6 +47,9 @@ class SessionPlan:
     stops_after: int | None
     images: tuple[str, ...]
     builds: bool
+    # Images that fail often, and what is built in each burst.
+    flaky: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
 
     @property
     def last_activity(self) -> int:
@@ -63,12 +66,17 @@ def plan_session(random: Random, company: Company, part: Part) -> SessionPlan:
         return SessionPlan(_request(random, company, part), (), None, (), builds=False)
     bursts = tuple(_bursts(random, company.idle_timeout_seconds))
     end = bursts[-1].start + bursts[-1].seconds
+    images = tuple(random.choices(company.images, k=random.randrange(1, 4)))
+    own = tuple(image for image in images if "/" in image)
+    builds = random.random() < 0.5
     return SessionPlan(
         request=_request(random, company, part),
         bursts=bursts,
         stops_after=end + random.randrange(20, 400) if random.random() < 0.5 else None,
-        images=tuple(random.choices(company.images, k=random.randrange(1, 4))),
-        builds=random.random() < 0.5,
+        images=images,
+        builds=builds,
+        flaky=company.flaky,
+        built=own[:1] if builds else (),
     )
 
 
@@ -78,7 +86,14 @@ def _pipeline(random: Random, company: Company, part: Part) -> SessionPlan:
         _request(random, company, part),
         labels={"pipeline": random.choice(("main", "main", "release", "nightly"))},
     )
-    return SessionPlan(request, (Burst(0, work),), work + 15, company.rebuilt, builds=True)
+    return SessionPlan(
+        request,
+        (Burst(20, work),),
+        work + 35,
+        company.rebuilt,
+        builds=True,
+        built=company.rebuilt,
+    )
 
 
 def _request(random: Random, company: Company, part: Part) -> StartRequest:
@@ -132,6 +147,7 @@ def build_report(
         api_calls=random.randrange(1, 40),
         containers=runs,
         samples=tuple(_samples(random, started, moment)) if samples else (),
+        builds=tuple(_builds(random, plan, started, burst)) if ends else (),
     )
 
 
@@ -140,7 +156,7 @@ def _runs(
 ) -> Iterator[ContainerSeen]:
     begin = started + timedelta(seconds=burst.start)
     for place, image in enumerate(plan.images):
-        failed = random.random() < 0.07
+        failed = random.random() < (0.3 if image in plan.flaky else 0.05)
         yield ContainerSeen(
             id=f"{int(begin.timestamp()):x}{place:02x}".ljust(64, "0"),
             name=image.partition(":")[0].rpartition("/")[2],
@@ -149,6 +165,23 @@ def _runs(
             exited_at=begin + timedelta(seconds=burst.seconds - place) if ends else None,
             exit_code=(random.choice(FAILING) if failed else 0) if ends else None,
         )
+
+
+def _builds(
+    random: Random, plan: SessionPlan, started: datetime, burst: Burst
+) -> Iterator[BuildSeen]:
+    """One of each image after the other, at the beginning of the burst; a few fail."""
+    at = started + timedelta(seconds=burst.start)
+    for place, image in enumerate(plan.built):
+        took = min(int(random.lognormvariate(4.6, 0.5)), burst.seconds // (len(plan.built) + 1))
+        yield BuildSeen(
+            id=f"{int(at.timestamp()):x}{place:02x}b",
+            image=image,
+            started_at=at,
+            finished_at=at + timedelta(seconds=took),
+            succeeded=random.random() >= 0.08,
+        )
+        at += timedelta(seconds=took + 2)
 
 
 def _samples(random: Random, started: datetime, moment: Moment) -> Iterator[SampleSeen]:

@@ -6,6 +6,7 @@ differs is whether the session counts as running for as long as the answer is un
 
 import re
 from enum import StrEnum
+from urllib.parse import parse_qs
 
 
 class Kind(StrEnum):
@@ -55,6 +56,16 @@ def path_of(target: str) -> str:
     if "://" in path[:8]:
         path = "/" + path.partition("://")[2].partition("/")[2]
     return VERSION.sub("", path)
+
+
+def is_build(method: str, target: str) -> bool:
+    """Whether it builds an image by the classic builder, which tells the image's name."""
+    return method == "POST" and path_of(target) == "/build"
+
+
+def built_image(target: str) -> str:
+    """The first name that a build gets (`?t=`); empty where it gets none."""
+    return parse_qs(target.partition("?")[2]).get("t", [""])[0]
 
 
 def kind_of(method: str, target: str) -> Kind:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from django.utils import timezone
 
+from sessions.engines.door.calls import built_image, is_build
 from sessions.engines.door.counters import Counters
 from sessions.engines.door.messages import Answers, BadMessageError, Request, Requests
 from sessions.engines.door.plain import EngineEnd
@@ -63,6 +64,7 @@ class Connection:
         self._answers = Answers(self._on_answer, self._on_decided)
         self._early: list[bytes] | None = []
         self._holding: list[Request] = []
+        self._builds: dict[int, str] = {}  # by the request that is held
         self._refused: RefusedError | None = None
         self._client_ended = False
         self._engine_ended = False
@@ -165,6 +167,10 @@ class Connection:
         if request.kind.holds:
             self._holding.append(request)
             self.house.counters.opened(self.session_id, request.kind)
+        if is_build(request.method, request.target):
+            self._builds[id(request)] = self.house.counters.build_began(
+                self.session_id, built_image(request.target), timezone.now()
+            )
 
     def client_ended(self) -> None:
         self._client_ended = True
@@ -252,6 +258,12 @@ class Connection:
             self._holding.remove(request)
             if self.session_id is not None:
                 self.house.counters.closed(self.session_id, request.kind)
+                self._end_build(request)
+
+    def _end_build(self, request: Request) -> None:
+        build_id = self._builds.pop(id(request), None)
+        if build_id is not None and self.session_id is not None:
+            self.house.counters.build_ended(self.session_id, build_id, timezone.now())
 
     def _answer(self, status: int, sentence: str) -> None:
         """The door speaks in the engine's place, in the words of Docker's API, and hangs up."""
