@@ -42,8 +42,9 @@ def pseudonym_of(organization_id: uuid.UUID, person_id: uuid.UUID) -> Pseudonym:
         number, rest = divmod(number, len(_LETTERS))
         letters += _LETTERS[rest]
     half = CODE_LETTERS // 2
-    # Version 8 is for identifiers of one's own making (RFC 9562).
-    return Pseudonym(uuid.UUID(bytes=digest[:16], version=8), f"{letters[:half]}-{letters[half:]}")
+    # Version 5 is for identifiers that are digests of names, which these are.
+    identifier = uuid.UUID(bytes=digest[:16], version=5)
+    return Pseudonym(identifier, f"{letters[:half]}-{letters[half:]}")
 
 
 def is_veiled(mode: str, person_id: uuid.UUID, viewer_id: uuid.UUID | None) -> bool:

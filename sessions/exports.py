@@ -32,7 +32,7 @@ def _zulu(at: datetime | None) -> str:
 def _row(view: SessionView) -> list[str]:
     return [
         str(view.id),
-        view.user_email,
+        view.user_email or view.user_name,
         "; ".join(view.images),
         _zulu(view.created_at),
         _zulu(view.ended_at),
@@ -46,14 +46,16 @@ def session_csv_rows(chosen: SessionFilter, at: datetime) -> Iterator[list[str]]
     """The head, then each session as of `at`: running ones first, then newest.
 
     Read in batches by keyset, so that a download of any length holds few rows in memory. Cells
-    are made safe by `common.csv_cells`, which writes them.
+    are made safe by `common.csv_cells`, which writes them. People are codes where insights are
+    pseudonymous (`orgs.privacy`).
     """
     yield SESSION_COLUMNS
     page = session_page(chosen, at=at, as_of=at, size=BATCH)
-    yield from map(_row, page.rows)
-    while page.has_next:
+    while True:
+        yield from (_row(view.seen_by(chosen.person)) for view in page.rows)
+        if not page.has_next:
+            return
         page = session_page(chosen, at=at, as_of=at, key=page.last, size=BATCH)
-        yield from map(_row, page.rows)
 
 
 MEMBER_COLUMNS = [

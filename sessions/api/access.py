@@ -134,16 +134,15 @@ def narrowed(seen: SessionFilter, query: dict[str, Any], me: uuid.UUID | None) -
 
 def _of_user(seen: SessionFilter, text: str, me: uuid.UUID | None) -> SessionFilter:
     """Of whoever the text names; a code does where insights are pseudonymous, and no address."""
-    people = _people(text, me)
     veiled = Organization.objects.filter(pk__in=seen.everyone_in).exclude(privacy=PrivacyMode.NAMED)
     places = [] if text == "me" else list(veiled)
     named = seen.everyone_in - {place.pk for place in places}
-    for place in () if people else places:
+    for place in places:
         person = person_with_sessions(place, text, me)
         if person is not None:
             own = frozenset([place.pk])
             return replace(seen, people=frozenset([person]), organizations=own, everyone_in=own)
-    return replace(seen, people=people, everyone_in=named)
+    return replace(seen, people=_people(text, me), everyone_in=named)
 
 
 def _people(text: str, me: uuid.UUID | None) -> frozenset[uuid.UUID]:
