@@ -225,6 +225,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "forget-mail": {"task": "orgs.tasks.forget_mail", "schedule": timedelta(hours=6)},
+    "reports": {
+        "task": "offload_portal.pages.tasks.send_reports",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
+    },
     "tidy-sessions": {"task": "sessions.tasks.tidy", "schedule": timedelta(hours=1)},
     "tidy": {"task": "offload_portal.api.tasks.tidy", "schedule": timedelta(hours=1)},
 }

@@ -102,6 +102,7 @@ class NewsKind(models.TextChoices):
     USAGE_ALERT = "usage_alert", _("Use comes near a limit")
     USAGE_NORMAL = "usage_normal", _("Use is below its limit again")
     WEBHOOK_OFF = "webhook_off", _("A webhook is switched off")
+    ACTIVITY_REPORT = "activity_report", _("Reports that were asked for")
 
 
 # These come by e-mail whatever a person chose: without them nobody could get in, or stay safe.
@@ -245,6 +246,8 @@ class Event(models.TextChoices):
     COMMITMENT_CHANGED = "commitment.changed", _("Committed usage changed")
     LIMIT_CHANGED = "limit.changed", _("On-demand limit changed")
     CAP_CHANGED = "cap.changed", _("Cap changed")
+    REPORT_SCHEDULED = "report.scheduled", _("Report scheduled")
+    REPORT_ENDED = "report.ended", _("Report ended")
     INSIGHTS_VIEWED = "insights.viewed", _("Insights of named people looked at")
     INSIGHTS_EXPORTED = "insights.exported", _("Insights of named people downloaded")
     WEBHOOK_ADDED = "webhook.added", _("Webhook added")

@@ -29,6 +29,18 @@ class EndReason(models.TextChoices):
     FAILED = "failed", _("Engine did not start")
 
 
+class ReportFrequency(models.TextChoices):
+    WEEKLY = "weekly", _("Each Monday, about the week before")
+    MONTHLY = "monthly", _("On the first of each month, about the month before")
+
+
+class ReportAudience(models.TextChoices):
+    """Who gets a report."""
+
+    ME = "me", _("Me")
+    SEERS = "seers", _("All owners and editors")
+
+
 class NoticeKind(models.TextChoices):
     """What a session's user is told (rules 14 and 19)."""
 

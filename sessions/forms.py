@@ -122,7 +122,7 @@ class ActivityForm(forms.Form):
         zone: ZoneInfo,
         billing: Callable[[], Period | None],
         organization: Organization,
-        teams: Sequence[tuple[str, str]] = (),
+        teams: Sequence[tuple[str, str]] | None = None,
     ) -> None:
         super().__init__(data, auto_id="filter_%s")
         self._chosen, self._at, self._zone, self._billing = chosen, at, zone, billing
@@ -132,7 +132,7 @@ class ActivityForm(forms.Form):
             text = str(data.get(name) or "")
             self.fields[name].widget.input_type = "date" if not text or _is_day(text) else "text"
         self._offer_user()
-        if teams:
+        if teams is not None:
             self.fields["team"].choices = [("", gettext_lazy("Any")), *teams]  # type: ignore[attr-defined]  # a ChoiceField
         else:
             del self.fields["team"]

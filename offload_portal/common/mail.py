@@ -5,9 +5,11 @@ import re
 import secrets
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from email.mime.image import MIMEImage
 from pathlib import Path
 
 from django.conf import settings
@@ -78,8 +80,18 @@ def _read(message: EmailMessage, at: datetime) -> KeptMail:
         to=tuple(message.recipients()),
         subject=str(message.subject),
         text=str(message.body),
-        html=str(pages[0]) if pages else "",
+        html=_with_pictures(str(pages[0]), message) if pages else "",
     )
+
+
+def _with_pictures(html: str, message: EmailMessage) -> str:
+    """The page with its own pictures in it, as a mail program would show them."""
+    for part in message.attachments:
+        name = str(part.get("Content-ID", "")).strip("<>") if isinstance(part, MIMEImage) else ""
+        if name:
+            data = b64encode(part.get_payload(decode=True)).decode()
+            html = html.replace(f"cid:{name}", f"data:image/png;base64,{data}")
+    return html
 
 
 def _print(mail: KeptMail) -> None:

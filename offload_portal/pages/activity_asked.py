@@ -44,7 +44,7 @@ def answer(request: HttpRequest, frame: Frame, name: str, numbers: Numbers) -> H
 
 def form_of(request: HttpRequest, frame: Frame) -> ActivityForm:
     chosen = filter_in(frame.membership)
-    teams = team_names(frame.organization) if frame.membership.sees_everything else []
+    teams = team_names(frame.organization) if frame.membership.sees_everything else None
     return ActivityForm(
         request.GET,
         chosen=chosen,
@@ -90,6 +90,8 @@ def _context(request: HttpRequest, frame: Frame, form: ActivityForm, name: str) 
         people=_suggested(frame.organization)
         if "user" in form.fields and mode == PrivacyMode.NAMED
         else (),
+        has_user="user" in form.fields,
+        has_team="team" in form.fields,
         clear_url=request.path,
         views=_views(request, frame, name),
         choice=None,

@@ -73,7 +73,7 @@ def chips(asked: QueryDict, form: ActivityForm) -> list[Chip]:
         days = f"{_day(form, 'since')} – {_day(form, 'until')}"
         url = with_parameters(asked, period=None, since=None, until=None)
         found.append(Chip(_("Days"), days, url))
-    for name in ("user", "state", "engine", "image", "label", "least", "most"):
+    for name in ("user", "team", "state", "engine", "image", "label", "least", "most"):
         field = form.fields.get(name)
         value = asked.get(name, "").strip()
         if field is not None and value:

@@ -1,8 +1,10 @@
 """Every e-mail of the portal as a reader gets it, for `/styleguide/emails/` and its tests."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -10,8 +12,11 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from offload_portal.common.chart_pictures import picture_of
 from orgs.enums import NewsKind
 from orgs.services.mails import Words, html_of_text, rendered
+from sessions.charts import usage_trend_chart
+from usage.selectors import DayOfUse, SourceUse
 
 AT = datetime(2026, 7, 15, 12, 0, 0, tzinfo=UTC)
 TO = "ada@example.com"
@@ -67,8 +72,65 @@ def _contexts() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
         *_accepted(home),
         *_alerts(),
         ("", NewsKind.WEBHOOK_OFF, {**home, "host": "hooks.example.com"}),
+        *_reports(),
         ("", NewsKind.ORGANIZATION_DELETED, {**home, "by": "Olga Owner", "link": _link("/")}),
         *_sign_in(),
+    ]
+
+
+@cache
+def _sample_picture() -> str:
+    """A trend of a few days, as a report shows it."""
+    days = [
+        DayOfUse(date(2026, 7, day), {"committed": SourceUse(day * 900, day * 3_600, 0)})
+        for day in range(1, 8)
+    ]
+    return b64encode(picture_of(usage_trend_chart(days), height=480)).decode()
+
+
+def _reports() -> list[tuple[str, NewsKind, Mapping[str, Any]]]:
+    whole: dict[str, Any] = {
+        "organization": ORGANIZATION,
+        "frequency": "weekly",
+        "days": ["6 Jul 2026", "12 Jul 2026"],
+        "zone": "Asia/Kathmandu",
+        "own": False,
+        "filters": [["Team", LONG], ["Engine size", "large"]],
+        "link": _link("/organizations/acme/activity/?engine=large"),
+        "reports_link": _link("/organizations/acme/activity/reports/"),
+        "problem": "",
+        "figures": [
+            {"label": "Total duration", "value": "1,421 h", "change": "+12 %"},
+            {"label": "Sessions", "value": "0", "change": "−100 %"},
+        ],
+        "pictures": [
+            {
+                "name": "usage-trend",
+                "title": "Compute time by day",
+                "summary": "28 h in all, most on 7 Jul 2026 (7 h).",
+                "png": _sample_picture(),
+                "height": 240,
+            }
+        ],
+        "tables": [
+            {
+                "title": "Who and what used it",
+                "headers": ["Member", "Sessions", "Compute time", "Change", "Cost"],
+                "rows": [
+                    [LONG, "12", "55.2 h", "×4.2", "$1,234.50"],
+                    ["欧阳娜娜", "1", "0.02 h", "new", "$0.00"],
+                ],
+                "more": 3,
+            }
+        ],
+    }
+    bare = {**whole, "figures": [], "pictures": [], "tables": [], "filters": []}
+    kind = NewsKind.ACTIVITY_REPORT
+    return [
+        ("", kind, whole),
+        (_("of one's own"), kind, {**whole, "own": True, "filters": []}),
+        (_("of fewer than five people"), kind, {**bare, "problem": "too_few"}),
+        (_("whose filters fit nothing"), kind, {**bare, "problem": "filters"}),
     ]
 
 

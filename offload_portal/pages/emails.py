@@ -6,6 +6,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from offload_portal.pages.development import BASE, MAIL_POLICY, WITH_OWN_FRAMES, only_in_development
 from offload_portal.pages.email_samples import TO, Sample, samples
+from orgs.services.mails import inlined
 
 
 @only_in_development
@@ -19,7 +20,7 @@ def emails(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 def email_html(request: HttpRequest, name: str) -> HttpResponse:
     """What a mail program would show, for the frame in the page."""
-    page = HttpResponse(BASE + _found(name).words.html)
+    page = HttpResponse(BASE + inlined(_found(name).words))
     page["Content-Security-Policy"] = MAIL_POLICY
     return page
 

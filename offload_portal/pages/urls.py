@@ -17,6 +17,7 @@ from offload_portal.pages import (
     overview,
     people_urls,
     plugin,
+    reports,
     session,
     stopping,
     styleguide,
@@ -60,6 +61,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "organizations/<slug:slug>/activity/sessions.csv",
         activity.activity_csv,
         name="activity_csv",
+    ),
+    path("organizations/<slug:slug>/activity/reports/", reports.reports, name="reports"),
+    path("organizations/<slug:slug>/activity/reports/new/", reports.new_report, name="new_report"),
+    path(
+        "organizations/<slug:slug>/activity/reports/<uuid:id>/end/",
+        reports.report_end,
+        name="report_end",
     ),
     path("organizations/<slug:slug>/sessions/<uuid:id>/", session.session, name="session"),
     path(

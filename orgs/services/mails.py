@@ -5,9 +5,11 @@ A letter is stored with the facts that its text needs, sealed, since links in it
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.mime.image import MIMEImage
 from html import unescape
 from typing import Any
 from uuid import UUID
@@ -30,12 +32,21 @@ _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG that the page of HTML shows as `cid:NAME`."""
+
+    name: str
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """A mail as the reader gets it; `text` has no subject line."""
 
     subject: str
     text: str
     html: str
+    pictures: tuple[Picture, ...] = ()
 
 
 def portal_link(route: str, *args: object) -> str:
@@ -99,7 +110,14 @@ def rendered(kind: NewsKind, language: str, to: str, context: Mapping[str, Any])
         html = render_to_string(f"emails/{kind}.html", whole)
     subject, _rule, body = text.strip().partition("\n")
     # A name may hold what a header must not.
-    return Words(" ".join(subject.split()), body.strip() + "\n", html)
+    return Words(" ".join(subject.split()), body.strip() + "\n", html, _pictures(context))
+
+
+def _pictures(context: Mapping[str, Any]) -> tuple[Picture, ...]:
+    """Those of the letter's facts, which hold them as base64."""
+    return tuple(
+        Picture(each["name"], b64decode(each["png"])) for each in context.get("pictures", ())
+    )
 
 
 def headline(kind: NewsKind, context: Mapping[str, Any]) -> tuple[str, str]:
@@ -131,7 +149,24 @@ def message(
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     made = EmailMultiAlternatives(words.subject, words.text, to=[to], headers=headers)
     made.attach_alternative(words.html, "text/html")
+    if words.pictures:
+        # The pictures belong to the page that shows them, not beside it.
+        made.mixed_subtype = "related"  # type: ignore[attr-defined]  # the stubs lack it
+    for picture in words.pictures:
+        part = MIMEImage(picture.png, "png")
+        part.add_header("Content-ID", f"<{picture.name}>")
+        part.add_header("Content-Disposition", "inline", filename=f"{picture.name}.png")
+        made.attach(part)
     return made
+
+
+def inlined(words: Words) -> str:
+    """The page with its own pictures in it, as a mail program shows them."""
+    html = words.html
+    for picture in words.pictures:
+        data = b64encode(picture.png).decode()
+        html = html.replace(f"cid:{picture.name}", f"data:image/png;base64,{data}")
+    return html
 
 
 # Declined

@@ -2,6 +2,7 @@ from sessions.models.activity import BuildRun, ContainerRun, Pulse, Sample, Stre
 from sessions.models.engine import Engine, EngineKeys, StartTicket
 from sessions.models.keeping import Keeping
 from sessions.models.metering import MeterFailure
+from sessions.models.reports import ScheduledReport
 from sessions.models.session import Session, SessionTeam
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "MeterFailure",
     "Pulse",
     "Sample",
+    "ScheduledReport",
     "Session",
     "SessionTeam",
     "StartTicket",

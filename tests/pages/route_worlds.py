@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.cache import cache
 from django.db import transaction
@@ -16,11 +17,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from orgs import services
 from orgs.enums import Role
-from orgs.models import LicenseGrant, Notification, Organization, Person
+from orgs.models import LicenseGrant, Membership, Notification, Organization, Person
 from orgs.services import tokens, webhooks
 from orgs.services.overrides import OverrideChange, add_override
 from orgs.services.requests import make_request
+from sessions.models import ScheduledReport
 from sessions.services import set_cap
+from sessions.services.reports import schedule_report
 from tests import factories
 from tests.api.conftest import ALL, issue
 from tests.factories import actor
@@ -122,9 +125,23 @@ def make(at: datetime) -> World:
         "/operators/people/": {"id": member.pk},
         "/organizations/{slug}/tokens/": {"token_id": shared},
         "/styleguide/emails/": {"name": "license-lost-3"},
+        "/organizations/{slug}/activity/reports/": {"id": _report(place, member, at).pk},
     }
     services.remove_member(person=removed, **order)
     return World(place, people, values, names, elsewhere)
+
+
+def _report(place: Organization, person: Person, at: datetime) -> ScheduledReport:
+    return schedule_report(
+        actor=actor(person),
+        at=at,
+        membership=Membership.objects.get(organization=place, person=person),
+        frequency="weekly",
+        audience="me",
+        query="",
+        about=None,
+        zone=ZoneInfo("UTC"),
+    )
 
 
 def _things(
@@ -184,6 +201,9 @@ BODIES: dict[Row, dict[str, Any]] = {
     ("POST", "/api/v1/organizations/{slug}/subscription"): {"plan": "team"},
     ("PATCH", "/api/v1/organizations/{slug}/subscription"): {"cancelled": True},
     ("POST", "/api/v1/organizations/{slug}/top-ups"): {"compute_seconds": 3_600},
+    ("POST", "/organizations/{slug}/activity/reports/new/"): {
+        "frequency": "weekly", "audience": "me",
+    },
     ("PUT", "/api/v1/organizations/{slug}/limits"): {"mode": "unlimited"},
     ("PUT", "/api/v1/organizations/{slug}/caps"): {
         "scope": "team", "subject": TEAM, "limit_compute_seconds": 36_000,
