@@ -38,6 +38,7 @@ def _times(
 ) -> Mapping[str, Any]:
     found = times_of(scope)
     return {
+        "found": found,
         "heat": times.heat_map(found.week, least_people=LEAST_GROUP if scope.is_aggregate else 0),
         "concurrency": times.concurrency_chart(found.levels, scope.zone),
         "durations": times.durations_chart(found.lengths),
@@ -65,8 +66,11 @@ def _cost(
         days = {"since": month.first.isoformat(), "until": month.last.isoformat()}
         return here + links.with_parameters(request.GET, period=None, **days)
 
+    days = engine_days(scope)
     return {
-        "engines": costs.engine_time_chart(engine_days(scope)),
+        "cost_rows": rows,
+        "engine_days": days,
+        "engines": costs.engine_time_chart(days),
         "sources": costs.sources_chart(
             sources_of(scope, scope.period), sources_of(scope, scope.before)
         ),
@@ -113,6 +117,7 @@ def _outcomes(
         return here + links.with_parameters(request.GET, image=image.image)
 
     return {
+        "found": found,
         "ends": outcomes.ends_chart(found.ends, found.running),
         "failing": outcomes.failing_images_chart(found, sessions_of),
         "runs": outcomes.runs_chart(found.days),
