@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 LOCKED := --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --universal
 
-.PHONY: bench run test test-all lint lock screenshots soak
+.PHONY: bench run test test-all lint lock scores screenshots soak
 
 # The portal with its demonstration. PORT chooses the port: make run PORT=8080
 run: $(VENV)/.run-stamp
@@ -31,6 +31,10 @@ lint: $(VENV)/.dev-stamp
 # Pictures of each page for build/screenshots, and the chosen few for docs/screenshots.
 screenshots: $(VENV)/.dev-stamp
 	$(PY) -m tests.run --screenshots
+
+# Lighthouse on every page of the running production stack, desktop and mobile: build/lighthouse.json
+scores: $(VENV)/.dev-stamp
+	SCORES=all $(PY) -m tests.run --all -- tests/e2e/test_insights.py -k lighthouse
 
 # One of docs/benchmarks.md, on a machine that has nothing else to do: make bench NAME=reports
 bench: $(VENV)/.dev-stamp
@@ -59,7 +63,7 @@ $(UV): | $(PY)
 
 $(VENV)/.dev-stamp: requirements-dev.lock package.json | $(UV)
 	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements-dev.lock
-	$(MAKE) --no-print-directory node_modules/.stamp
+	$(MAKE) --no-print-directory node_modules/.dev-stamp
 	@touch $@ $(VENV)/.run-stamp
 
 $(VENV)/.run-stamp: requirements.lock package.json | $(UV)
@@ -67,10 +71,16 @@ $(VENV)/.run-stamp: requirements.lock package.json | $(UV)
 	$(MAKE) --no-print-directory node_modules/.stamp
 	@touch $@
 
-# Plotly's small bundle, without npm the full one of the Python package is served; and what scores
-# pages in the browser's tests.
+# Plotly's small bundle; without npm the full one of the Python package is served.
 node_modules/.stamp: package.json
 	@if command -v npm >/dev/null; then \
-	  npm install --no-package-lock --no-audit --no-fund --silent \
+	  npm install --omit=dev --no-package-lock --no-audit --no-fund --silent \
 	  || echo "npm could not install Plotly's small bundle: the full one is served."; fi
 	@mkdir -p node_modules && touch $@
+
+# And what scores pages in the browser's tests: axe and Lighthouse.
+node_modules/.dev-stamp: package.json
+	@if command -v npm >/dev/null; then \
+	  npm install --no-package-lock --no-audit --no-fund --silent \
+	  || echo "npm could not install what scores pages: the browser's tests will fail."; fi
+	@mkdir -p node_modules && touch node_modules/.stamp $@

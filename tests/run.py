@@ -31,8 +31,13 @@ DOORS = (
     "tests/runtime/test_demo.py",
     "tests/e2e",
 )
-# A marker and the program that its tests need.
-NEEDS_PACKAGES = (("browser", "chromium"), ("docker", "dockerd"))
+# A kind of tests, the program that they need, and which they are. Browsers work side by side,
+# file by file; what Lighthouse measures must have the machine for itself.
+NEEDS_PACKAGES = (
+    ("browser", "chromium", ("-n", "2", "--dist", "loadfile", "-m", "browser and not scores")),
+    ("scores", "chromium", ("-m", "scores")),
+    ("docker", "dockerd", ("-m", "docker")),
+)
 ON_TWO = ("-n", "2", "-m", f"{EVERYWHERE} and not generated", "--only-database")
 LONG_ON_TWO = ("-n", "2", "-m", f"{EVERYWHERE} and generated", "--only-database")
 # Where Debian keeps daemons, which is not on everybody's PATH.
@@ -116,7 +121,7 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
         yield pytest("plugin-docker", {}, "-m", "docker", PLUGIN) if found else _left_out(without)
         yield pytest("generated", {}, "-n", "2", "-m", LONG_ON_SQLITE)
         yield from _on_servers()
-    for kind, program in NEEDS_PACKAGES:
+    for kind, program, which in NEEDS_PACKAGES:
         if not shutil.which(program, path=PROGRAMS):
             yield _left_out(f"the {kind} tests, since {program} is not installed")
             continue
@@ -126,7 +131,7 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
             except servers.NoServerError as error:
                 yield _left_out(f"the {kind} tests, since there is {error}")
                 continue
-            yield pytest(kind, surroundings, "-m", f"{kind} and not benchmark", *extra)
+            yield pytest(kind, surroundings, *which, *extra)
 
 
 def _on_servers() -> Iterator[Outcome]:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from offload_portal.common.chart_theme import Link
 from offload_portal.pages import activity_links as links
 from offload_portal.pages.activity_asked import answer
 from offload_portal.pages.live import live_page
@@ -66,7 +67,7 @@ def _cost(
         days = {"since": month.first.isoformat(), "until": month.last.isoformat()}
         return here + links.with_parameters(request.GET, period=None, **days)
 
-    days = engine_days(scope)
+    days, months = engine_days(scope), months_of(scope)
     return {
         "cost_rows": rows,
         "engine_days": days,
@@ -74,7 +75,12 @@ def _cost(
         "sources": costs.sources_chart(
             sources_of(scope, scope.period), sources_of(scope, scope.before)
         ),
-        "months": costs.months_chart(months_of(scope), month_link),
+        "months": costs.months_chart(months, month_link),
+        "month_links": [
+            Link(costs.month_name(month.first), month_link(month))
+            for month in reversed(months)
+            if month.by_source
+        ],
         "by": costs.cost_chart(words[chosen], rows),
         "cuts": [
             {

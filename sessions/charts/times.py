@@ -25,6 +25,7 @@ from usage.selectors.week import HourOfWeek
 
 HOUR = timedelta(hours=1)
 SHADES = 6
+LEAST_SHOWN = 36  # a hundredth of an hour
 BY_QUARTER, BY_HOUR = timedelta(days=3), timedelta(days=32)
 
 
@@ -96,7 +97,14 @@ def _cell(weekday: int, hour: int, seconds: int, highest: int) -> HeatCell:
         "to": f"{(hour + 1) % 24:02}:00",
         "hours": compute_hours_text(seconds),
     }
-    return HeatCell(shade, compute_hours_number(seconds) if seconds else "", title)
+    return HeatCell(shade, _cell_text(seconds), title)
+
+
+def _cell_text(seconds: int) -> str:
+    """A cell has room for four letters."""
+    if not seconds:
+        return ""
+    return compute_hours_number(seconds) if seconds >= LEAST_SHOWN else "·"
 
 
 def _week_summary(most: HourOfWeek) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.e2e.browsing import scroll_through
+
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless",
@@ -34,6 +36,7 @@ def _look(address: str, *, width: int, theme: Any, scripts: bool) -> dict[str, o
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(address)
         if scripts:
+            scroll_through(page)
             page.wait_for_function(f"{UNDRAWN} === 0")
             page.locator("[data-theme-choice=dark]").click()
             page.wait_for_timeout(300)

@@ -87,6 +87,21 @@ def _told(message: ConsoleMessage) -> str:
     return f"{message.page.url if message.page else ''}: {message.type}: {message.text}"
 
 
+def scroll_through(page: Page) -> None:
+    """To the end and back: charts are drawn when they come near."""
+    page.evaluate(
+        """async () => {
+          const pause = (time) => new Promise((done) => setTimeout(done, time));
+          for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight) {
+            scrollTo(0, top);
+            await pause(40);
+          }
+          scrollTo(0, 0);
+          await pause(200);
+        }"""
+    )
+
+
 def examine(opened: Window, name: str) -> None:
     """What `picture` asks of a page, without the pictures."""
     for scheme, size in (("light", WIDE), ("light", NARROW), ("dark", NARROW)):
@@ -115,7 +130,7 @@ def picture(opened: Window, name: str) -> None:
         opened.page.emulate_media(color_scheme=scheme)
         for kind, size in (("wide", WIDE), ("narrow", NARROW)):
             opened.page.set_viewport_size(size)  # type: ignore[arg-type]
-            opened.page.wait_for_timeout(250)
+            scroll_through(opened.page)
             path = PICTURES / f"{name}-{kind}-{scheme}.png"
             opened.page.screenshot(path=path, full_page=True, animations="disabled")
             _check(opened, name, scheme, size)

@@ -37,8 +37,8 @@ class Stack:
     values: Mapping[str, str]
     parts: "dict[str, Part]" = field(default_factory=dict)
 
-    def manage(self, *arguments: str) -> str:
-        ended = manage(self.folder, *arguments, **self.values)
+    def manage(self, *arguments: str, patience: int = PATIENCE_SECONDS) -> str:
+        ended = manage(self.folder, *arguments, patience=patience, **self.values)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.strip()
 

@@ -28,7 +28,9 @@ def surroundings(folder: Path, **values: str) -> dict[str, str]:
     return {**kept, **ours, "DATA_DIR": str(folder), **values}
 
 
-def manage(folder: Path, *arguments: str, **values: str) -> "subprocess.CompletedProcess[str]":
+def manage(
+    folder: Path, *arguments: str, patience: float = PATIENCE_SECONDS, **values: str
+) -> "subprocess.CompletedProcess[str]":
     """One command of manage.py that ends by itself, with what it printed."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -36,7 +38,7 @@ def manage(folder: Path, *arguments: str, **values: str) -> "subprocess.Complete
         env=surroundings(folder, **values),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=patience,
         check=False,
     )
 

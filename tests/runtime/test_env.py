@@ -56,7 +56,7 @@ def test_a_folder_that_cannot_be_made_names_the_variable(
     ],
 )
 def test_the_start_stops_in_one_line(tmp_path: Path, name: str, value: str) -> None:
-    ended = manage(tmp_path, "run", **{name: value})
+    ended = manage(tmp_path, "run", **{name: value})  # type: ignore[arg-type]  # a variable
     assert ended.returncode == 1
     assert ended.stderr.strip().count("\n") == 0
     assert ended.stderr.startswith(f"{name} is '{value}'. Set it to ")

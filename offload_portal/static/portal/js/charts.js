@@ -1,6 +1,21 @@
 // Draws the figures that the server built. A figure names design tokens ("var:--chart-1",
 // "var:--chart-1/0.2"); they become the colours of the reader's theme, again when it changes.
 (() => {
+  const source = document.currentScript.dataset.plotly;
+  let loading = null;
+
+  // Plotly is most of what a page weighs; it is fetched when the first figure comes near.
+  const plotly = () => {
+    loading ??= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = source;
+      script.onload = () => done(window.Plotly);
+      script.onerror = () => failed(new Error("Plotly could not be loaded."));
+      document.head.append(script);
+    });
+    return loading;
+  };
+
   const probe = document.createElement("span");
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   let known = new Map();
@@ -56,12 +71,13 @@
   const draw = async (figure) => {
     const place = figure.querySelector(".chart-draw");
     if (!place) return;
+    const library = await plotly();
     figure.append(probe);
     known = new Map();
     const { data, layout = {}, config: own = {} } = resolved(read(figure));
     const font = { ...layout.font, family: getComputedStyle(figure).fontFamily };
     probe.remove();
-    await Plotly.react(place, data, { ...layout, font }, config(own, figure.dataset.chart));
+    await library.react(place, data, { ...layout, font }, config(own, figure.dataset.chart));
     fold(figure);
     figure.dataset.drawn = "";
   };
@@ -73,16 +89,29 @@
     if (numbers) numbers.dataset.ready = "";
   };
 
-  const drawAll = (within = document) => {
+  const drawSafely = (figure) =>
+    draw(figure).catch((error) => { failed(figure); console.error(error); });
+
+  // A figure is drawn when it comes near: a phone shows one of five, and drawing is dear there.
+  const coming = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((each) => each.isIntersecting)) {
+      coming.unobserve(entry.target);
+      drawSafely(entry.target);
+    }
+  }, { rootMargin: "300px 0px" });
+
+  const drawAll = (within = document, { hidden = false } = {}) => {
     for (const figure of within.querySelectorAll("figure.chart[data-chart]")) {
-      draw(figure).catch((error) => { failed(figure); console.error(error); });
+      if (hidden || "drawn" in figure.dataset) drawSafely(figure);
+      else coming.observe(figure);
     }
   };
 
   document.addEventListener("portal:theme", () => drawAll());
+  addEventListener("beforeprint", () => drawAll(document, { hidden: true }));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll());
   document.addEventListener("htmx:beforeCleanupElement", (event) => {
-    for (const place of event.target.querySelectorAll?.(".js-plotly-plot") ?? []) Plotly.purge(place);
+    for (const place of event.target.querySelectorAll?.(".js-plotly-plot") ?? []) window.Plotly.purge(place);
   });
   document.addEventListener("htmx:afterSettle", (event) => drawAll(event.target));
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => drawAll());
