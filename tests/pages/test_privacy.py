@@ -1,20 +1,30 @@
 """Named, pseudonymous, aggregate: on pages, in the API, in downloads; and who looked."""
 
-from datetime import datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.urls import reverse
 
 from orgs.enums import Event, PrivacyMode
-from orgs.models import AuditEntry, Organization, Person, Team, TeamMember
+from orgs.models import AuditEntry, Organization, Person, Team, TeamMember, WebhookDelivery
 from orgs.privacy import pseudonym_of
+from orgs.services import webhooks
+from sessions.selectors.hindsight import hindsight_of_limit
+from sessions.selectors.leaders import leading_images
+from sessions.services import set_cap
 from tests import factories
 from tests.api.conftest import Api, issue
+from tests.factories import actor
 from tests.pages.reading import SignIn, words
 from tests.sessions import worlds
+from tests.usage import worlds as book
+from usage.selectors.leaders import leading_members
 
 HOUR = timedelta(hours=1)
+NOW = datetime(2026, 3, 13, 12, tzinfo=UTC)
 ACTIVITY = ("activity", "activity_times", "activity_cost", "activity_outcomes", "activity_advice")
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -317,3 +327,57 @@ def test_owners_choose_the_mode_and_that_is_kept(
     changed = Api(issue(owner, at)).patch(where, {"privacy_mode": "aggregate"})
     assert changed.json()["privacy_mode"] == "aggregate"
     assert Api(issue(owner, at)).patch(where, {"privacy_mode": "secret"}).status_code == 400
+
+
+class TestElsewhere:
+    """What leaves the portal without a page: webhooks, alerts, and what a limit would have done."""
+
+    def test_webhooks_tell_that_a_session_ended_and_not_whose(
+        self, place: Organization, owner: Person, people: list[Person]
+    ) -> None:
+        order: dict[str, Any] = {"actor": actor(owner), "at": NOW, "organization": place}
+        webhooks.add_endpoint(
+            url="https://hooks.example.com/", events=["session.ended", "cap.changed"], **order
+        )
+        for number, mode in enumerate(PrivacyMode):
+            set_mode(place, mode)
+            worlds.session(place, people[0], NOW + number * HOUR, 60)
+        bodies = [
+            json.loads(row.body)["data"]
+            for row in WebhookDelivery.objects.filter(event="session.ended").order_by("created_at")
+        ]
+        assert [body["person"] for body in bodies] == [str(people[0].pk), None, None]
+        assert [body["actor_id"] for body in bodies] == [str(people[0].pk), None, None]
+        assert {body["reason"] for body in bodies} == {"stopped"}
+        set_cap(scope="person", subject_id=people[0].pk, limit_compute_seconds=72_000, **order)
+        row = WebhookDelivery.objects.get(event="cap.changed")
+        assert str(owner.pk) in row.body, "what isn't about sessions is told as it was"
+
+    def test_alerts_name_codes_or_nobody(self, place: Organization, people: list[Person]) -> None:
+        since = NOW - 60 * HOUR
+        assert leading_members(place, since, NOW)[0].name == people[0].name
+        set_mode(place, PrivacyMode.PSEUDONYMOUS)
+        one = pseudonym_of(place.pk, people[0].pk)
+        assert leading_members(place, since, NOW)[0].name == one.name
+        assert len(leading_images(place, since)) == 2
+        set_mode(place, PrivacyMode.AGGREGATE)
+        assert leading_members(place, since, NOW) == []
+        assert leading_images(place, since) == [], "of four people, and of one"
+
+    def test_what_a_limit_would_have_refused_is_of_codes(
+        self, place: Organization, owner: Person, people: list[Person], at: datetime
+    ) -> None:
+        def refused() -> list[str]:
+            found = hindsight_of_limit(place, 0)
+            assert found is not None
+            return [session.person_name for session in found.refused]
+
+        worlds.without_limit(place, owner, NOW)
+        book.leave(place, 60)
+        worlds.session(place, people[0], NOW, 600)
+        worlds.session(place, people[1], NOW + HOUR, 600)
+        assert refused() == [people[1].name]
+        set_mode(place, PrivacyMode.PSEUDONYMOUS)
+        assert refused() == [pseudonym_of(place.pk, people[1].pk).name]
+        set_mode(place, PrivacyMode.AGGREGATE)
+        assert refused() == []
