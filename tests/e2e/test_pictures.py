@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.e2e import stack
 from tests.e2e.browsing import Window, picture, window
@@ -27,6 +27,13 @@ OWNER = {
     "organizations": "/organizations/",
     "overview": f"{ORGANIZATION}/",
     "activity": f"{ORGANIZATION}/activity/",
+    "activity-times": f"{ORGANIZATION}/activity/times/",
+    "activity-cost": f"{ORGANIZATION}/activity/cost/",
+    "activity-cost-by-image": f"{ORGANIZATION}/activity/cost/?by=image",
+    "activity-outcomes": f"{ORGANIZATION}/activity/outcomes/",
+    "activity-advice": f"{ORGANIZATION}/activity/advice/",
+    "reports": f"{ORGANIZATION}/activity/reports/",
+    "new-report": f"{ORGANIZATION}/activity/reports/new/?engine=large",
     "members": f"{ORGANIZATION}/members/",
     "never-used": f"{ORGANIZATION}/members/?access=held&used=never&sort=-joined",
     "teams": f"{ORGANIZATION}/teams/",
@@ -72,6 +79,24 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.St
         yield running
 
 
+MOST_SHIFT = 0.01
+
+
+def layout_shift(page: Page) -> float:
+    """How much has moved since the page began to load, as browsers count it."""
+    return float(
+        page.evaluate(
+            """() => new Promise((done) => {
+              let sum = 0;
+              new PerformanceObserver((list) => {
+                for (const each of list.getEntries()) if (!each.hadRecentInput) sum += each.value;
+              }).observe({ type: "layout-shift", buffered: true });
+              setTimeout(() => done(sum), 250);
+            })"""
+        )
+    )
+
+
 def sign_in(opened: Window, demonstration: stack.Stack, who: str) -> None:
     text = (demonstration.folder / "demo-sign-ins.txt").read_text()
     password = re.search(r"password (\S+)", text)
@@ -85,6 +110,7 @@ def sign_in(opened: Window, demonstration: stack.Stack, who: str) -> None:
 def take_all(opened: Window, pages: dict[str, str]) -> None:
     for name, path in pages.items():
         opened.open(path)
+        assert layout_shift(opened.page) <= MOST_SHIFT, name
         picture(opened, name)
 
 
