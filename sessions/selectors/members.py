@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import DateTimeField, Exists, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
+from orgs.enums import PrivacyMode
 from orgs.models import Membership, Organization
 from orgs.selectors.members import EVERYONE, MemberFilter, members_matching
 from sessions.models import Session
@@ -42,9 +43,11 @@ def members_with_use(
         .values("until")[:1]
     )
     long_ago = Value(LONG_AGO, DateTimeField())
+    named = organization.privacy == PrivacyMode.NAMED
     rows = members_matching(organization, wanted).annotate(
         last_session_at=Subquery(last, output_field=DateTimeField()),
-        sort_session=Coalesce("last_session_at", long_ago),
+        # Where last sessions aren't told, their order isn't either.
+        sort_session=Coalesce("last_session_at", long_ago) if named else long_ago,
         sort_sign_in=Coalesce("person__last_login", long_ago),
     )
     if used == "never":

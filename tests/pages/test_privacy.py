@@ -217,6 +217,10 @@ class TestPseudonymous:
     ) -> None:
         rows = Api(issue(owner, at)).get(f"organizations/{place.slug}/members").json()["results"]
         assert {row["last_session_at"] for row in rows} == {None}
+        worlds.session(place, people[0], NOW, 60)
+        sorted_by_use = f"organizations/{place.slug}/members?sort=-last_session"
+        rows = Api(issue(owner, at)).get(sorted_by_use).json()["results"]
+        assert rows[0]["person"]["id"] != str(people[0].pk), "nor is their order"
 
     def test_nothing_is_kept_of_looks_at_codes(
         self, place: Organization, owner: Person, client_of: SignIn
