@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "offload_portal.common.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "offload_portal.common.middleware.PageCompression",
     "offload_portal.common.middleware.refuse_impossible_text",
     "offload_portal.common.middleware.refuse_what_no_form_sends",
     "offload_portal.common.middleware.PageSessions",

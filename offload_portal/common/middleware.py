@@ -11,6 +11,7 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.gzip import GZipMiddleware
 from django.utils.translation import gettext as _
 
 API = "/api/"
@@ -46,6 +47,18 @@ def security_headers(get_response: Handler) -> Handler:
         return response
 
     return middleware
+
+
+class PageCompression(GZipMiddleware):
+    """Pages go out compressed, padded by chance so that their length tells no secret in them.
+
+    Answers of the API are small and asked for all the time; they go as they are.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> Any:
+        if not response.headers.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)
 
 
 EVENLY = frozenset({"/account/login/", "/account/signup/", "/account/password/reset/"})

@@ -108,6 +108,23 @@ class TestQuestions:
         assert "most of acme/models:cuda" in said
 
 
+MOST_BYTES = 600_000
+
+
+def test_a_first_visit_to_a_page_with_charts_is_light(owner: Window, browser: Browser) -> None:
+    """Over the wire, with the basic bundle (targets P22): page, styles, scripts, everything."""
+    context = browser.new_context(viewport=browsing.WIDE)  # type: ignore[arg-type]
+    context.add_cookies(owner.context.cookies())  # type: ignore[arg-type]  # as they were given
+    page = context.new_page()
+    wire, sizes = context.new_cdp_session(page), []
+    wire.send("Network.enable")
+    wire.on("Network.loadingFinished", lambda each: sizes.append(each["encodedDataLength"]))
+    page.goto(f"{owner.address}{HERE}/activity/", wait_until="networkidle")
+    page.locator("figure[data-drawn]").first.wait_for()
+    context.close()
+    assert 100_000 < sum(sizes) <= MOST_BYTES
+
+
 @pytest.mark.scores
 @pytest.mark.parametrize("form", ["desktop", "mobile"])
 def test_lighthouse_scores_each_page(demonstration: stack.Stack, tmp_path: Path, form: str) -> None:

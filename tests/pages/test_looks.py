@@ -231,6 +231,19 @@ def test_months_are_of_the_zone(
     assert (found.start, found.end) == (start, end or at + timedelta(seconds=1))
 
 
+def test_pages_go_out_compressed_and_files_and_api_as_they_are(
+    organization: Organization, owner: Person, client_of: SignIn
+) -> None:
+    client = client_of(owner)
+    gzip = {"Accept-Encoding": "gzip"}
+    page = client.get(where("activity", organization), headers=gzip)
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in page.headers["Vary"]
+    assert len(page.content) * 4 < len(client.get(where("activity", organization)).content)
+    for path in (where("activity_csv", organization), "/api/v1/plans", "/healthz"):
+        assert "Content-Encoding" not in client.get(path, headers=gzip).headers
+
+
 def test_only_those_who_see_everything_get_advice(
     organization: Organization, member: Person, client_of: SignIn
 ) -> None:
