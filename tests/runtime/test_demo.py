@@ -63,6 +63,7 @@ def test_the_trial_runs_out_and_every_billed_second_is_in_the_ledger() -> None:
     assert entries.aggregate(seconds=Sum("seconds"))["seconds"] == billed
 
 
+@pytest.mark.generated
 def test_a_seed_gives_the_same_fleet_and_another_one_another() -> None:
     first, again, another = story_of(seed=1), story_of(seed=1), story_of(seed=2)
     assert first == again
