@@ -113,7 +113,7 @@ MOST_BYTES = 600_000
 
 def test_a_first_visit_to_a_page_with_charts_is_light(owner: Window, browser: Browser) -> None:
     """Over the wire, with the basic bundle (targets P22): page, styles, scripts, everything."""
-    context = browser.new_context(viewport=browsing.WIDE)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=browsing.WIDE)  # type: ignore[arg-type]  # a plain dict
     context.add_cookies(owner.context.cookies())  # type: ignore[arg-type]  # as they were given
     page = context.new_page()
     wire, sizes = context.new_cdp_session(page), []

@@ -350,7 +350,7 @@ class TestPictures:
         )
         with Image.open(io.BytesIO(picture_of(chart, width=400, height=200))) as picture:
             assert picture.size == (400, 200)
-            colours = {colour for _count, colour in picture.convert("RGB").getcolors(80_000)}  # type: ignore[union-attr]
+            colours = {colour for _count, colour in picture.convert("RGB").getcolors(80_000)}  # type: ignore[union-attr]  # few
         assert (0x51, 0x28, 0xC6) in colours
 
     def test_nothing_to_draw_is_no_picture(self) -> None:

@@ -16,7 +16,7 @@ from sessions.charts.timeline import legend_of
 from sessions.clock import Facts, PromptKind, Terms
 from sessions.models import BuildRun, Session
 from sessions.selectors import Insights, find_session, insights
-from sessions.services import BuildSeen
+from sessions.services import BuildSeen, forgetting
 from tests.factories import actor
 from tests.sessions import worlds
 from tests.sessions.test_charts import accepted
@@ -31,7 +31,7 @@ DAY = 86_400
 def running(start: int, until: int, created: int = NOON, **more: object) -> Facts:
     """Active without a pause, a call at its start alone: nothing answers a prompt."""
     terms = Terms(idle_timeout=3_600, prompt_answer=3_000)
-    facts = Facts(created_at=created, terms=terms, ready_at=created, **more)  # type: ignore[arg-type]
+    facts = Facts(created_at=created, terms=terms, ready_at=created, **more)  # type: ignore[arg-type]  # facts by name
     facts = clock.report(facts, start, calls=True, running=True).facts
     for at in range(start + 1_800, until + 1, 1_800):
         facts = clock.report(facts, at, calls=True, running=True).facts
@@ -78,7 +78,7 @@ class TestPrompts:
         facts = running(NOON, NOON + 30_000)
         for at in range(NOON, NOON + 33_000, 97):
             due = clock.state_at(facts, at).prompt
-            if due is not None and at >= facts.open.last_activity_at:  # type: ignore[union-attr]
+            if due is not None and at >= facts.open.last_activity_at:  # type: ignore[union-attr]  # it runs
                 assert due in clock.prompts(facts, at)
 
     def test_nothing_is_asked_after_the_end(self) -> None:
@@ -179,7 +179,11 @@ class TestTimeline:
     ) -> None:
         made = worlds.start(organization, member, at)
         worlds.report(made, at, 1, builds=[BuildSeen("b1", "x", at)])
-        assert BuildRun.objects.get().organization_id == organization.pk
+        worlds.stop(made, at + MINUTE)
+        forgetting.tidy(at=at + timedelta(days=370))
+        assert BuildRun.objects.count() == 1
+        forgetting.tidy(at=at + timedelta(days=430))
+        assert not BuildRun.objects.exists()
 
 
 def _change_policy(organization: Organization, owner: Person, at: datetime) -> None:
