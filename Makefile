@@ -32,7 +32,8 @@ lint: $(VENV)/.dev-stamp
 screenshots: $(VENV)/.dev-stamp
 	$(PY) -m tests.run --screenshots
 
-# Lighthouse on every page of the running production stack, desktop and mobile: build/lighthouse.json
+# Lighthouse on a page of each route of the running production stack, for an owner, a member and nobody,
+# desktop and mobile: build/lighthouse.json
 scores: $(VENV)/.dev-stamp
 	SCORES=all $(PY) -m tests.run --all -- tests/e2e/test_insights.py -k lighthouse
 

@@ -1,27 +1,22 @@
 """The running production stack with the demonstration: questions that owners ask, and scores.
 
-Lighthouse (targets P24) takes some six seconds for a page, so CI scores each kind of page and
-`make scores` all of them. What it found lies in build/lighthouse.json.
+CI has Lighthouse (targets P24) score each kind of page, `make scores` one of each route, for an
+owner, a member and nobody. What it found lies in build/lighthouse.json.
 """
 
-import json
 import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.e2e import browsing, stack
+from tests.e2e import browsing, scores, stack
 from tests.e2e.browsing import Window, window
-from tests.e2e.test_pictures import MEMBER, OWNER, sign_in, whole_session
-from tests.runtime.processes import free_port
+from tests.e2e.test_pictures import MEMBER, OWNER, SIGNED_OUT, sign_in, whole_session
 
 pytestmark = pytest.mark.browser
 
@@ -39,12 +34,8 @@ KINDS = {
     "audit": f"{HERE}/audit/",
     "settings": f"{HERE}/settings/",
 }
-LEAST = {
-    "desktop": {"performance": 90, "accessibility": 95, "best-practices": 95},
-    "mobile": {"performance": 75, "accessibility": 95, "best-practices": 95},
-}
-MOST_SHIFT = 0.01
-REPORT = Path(settings.BASE_DIR) / "build" / "lighthouse.json"
+# Else one page of each kind.
+ALL = os.environ.get("SCORES") == "all"
 
 
 @pytest.fixture(scope="module")
@@ -126,56 +117,31 @@ def test_a_first_visit_to_a_page_with_charts_is_light(owner: Window, browser: Br
 
 
 @pytest.mark.scores
-@pytest.mark.parametrize("form", ["desktop", "mobile"])
-def test_lighthouse_scores_each_page(demonstration: stack.Stack, tmp_path: Path, form: str) -> None:
+def test_lighthouse_scores_each_page(demonstration: stack.Stack, tmp_path: Path) -> None:
     """At least the targets, and nothing that moves once it stands."""
+
+    def of(who: str, choose: Callable[[Window], list[str]]) -> list[dict[str, Any]]:
+        folder = tmp_path / who
+        return scores.scored(demonstration.address, folder, list(scores.LEAST), choose, who)
+
+    def as_owner(opened: Window) -> list[str]:
+        sign_in(opened, demonstration, "owner")
+        pages = [*KINDS.values(), whole_session(opened)]
+        return scores.all_pages(opened, [*pages, *OWNER.values()]) if ALL else pages
+
+    def as_member(opened: Window) -> list[str]:
+        sign_in(opened, demonstration, "member")
+        return scores.all_pages(opened, list(MEMBER.values()))
+
+    def signed_out(opened: Window) -> list[str]:
+        return scores.all_pages(opened, list(SIGNED_OUT.values()))
+
     # Playwright is at work in this thread already.
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(_scored, demonstration, tmp_path, form).result()
-    _keep(form, found)
-    wrong = [each for each in found if not _is_well(each)]
-    assert found
-    assert wrong == []
-
-
-def _is_well(found: dict[str, Any]) -> bool:
-    least = LEAST[found["form"]]
-    shift = found["shift"]
-    still = shift is not None and shift <= MOST_SHIFT
-    return still and all(found[name] >= score for name, score in least.items())
-
-
-def _scored(demonstration: stack.Stack, folder: Path, form: str) -> list[dict[str, Any]]:
-    """What Lighthouse says, in a Chromium in which the owner is signed in."""
-    program, port = shutil.which("chromium"), free_port()
-    assert program, "Chromium is not installed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            folder,
-            executable_path=program,
-            args=[*browsing.FLAGS, f"--remote-debugging-port={port}"],
-        )
-        opened = Window(demonstration.address, context, context.new_page())
-        sign_in(opened, demonstration, "owner")
-        pages = dict(KINDS)
-        if os.environ.get("SCORES") == "all":
-            pages |= {**OWNER, **MEMBER}
-        paths = [*dict.fromkeys([*pages.values(), whole_session(opened)])]
-        opened.page.close()
-        command = ["node", "tests/e2e/lighthouse.mjs", str(port), form]
-        ended = subprocess.run(
-            [*command, *(demonstration.address + path for path in paths)],
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        context.close()
-    assert ended.returncode == 0, ended.stderr
-    return [json.loads(line) for line in ended.stdout.splitlines()]
-
-
-def _keep(form: str, found: list[dict[str, Any]]) -> None:
-    REPORT.parent.mkdir(exist_ok=True)
-    known = json.loads(REPORT.read_text()) if REPORT.exists() else {}
-    REPORT.write_text(json.dumps({**known, form: found}, indent=1) + "\n")
+        found = pool.submit(of, "owner", as_owner).result()
+        if ALL:
+            found += pool.submit(of, "member", as_member).result()
+            found += pool.submit(of, "nobody", signed_out).result()
+    scores.keep(found)
+    assert len(found) > len(KINDS)
+    assert [each for each in found if not scores.is_well(each)] == []
