@@ -126,9 +126,9 @@ def make(made: DataSet, at: datetime) -> None:
     from tests.sessions import worlds
 
     with transaction.atomic():
-        world = _one_world(at)
-        _organizations(made, world, at)
-        _people(made, world)
+        world = one_world(at)
+        make_organizations(made, world, at)
+        make_people(made, world)
         _sessions(made, world, at)
         _tokens(made, at)
         worlds.stop(world["session"], world["began"] + timedelta(seconds=60))
@@ -137,7 +137,7 @@ def make(made: DataSet, at: datetime) -> None:
             cursor.execute("VACUUM ANALYZE")
 
 
-def _one_world(at: datetime) -> Mapping[str, Any]:
+def one_world(at: datetime) -> Mapping[str, Any]:
     """One of each row, as the services write it; `began` is the instant of its making."""
     from allauth.account.models import EmailAddress
 
@@ -182,7 +182,7 @@ def _one_world(at: datetime) -> Mapping[str, Any]:
     return world
 
 
-def _organizations(made: DataSet, world: Mapping[str, Any], at: datetime) -> None:
+def make_organizations(made: DataSet, world: Mapping[str, Any], at: datetime) -> None:
     """With subscription, allowance, rate and policy each; on-demand usage is unlimited."""
     count, each = made.organizations, str(made.each)
     own = {"organization_id": key("organization", "n")}
@@ -206,7 +206,7 @@ def _organizations(made: DataSet, world: Mapping[str, Any], at: datetime) -> Non
     copies(world["grant"], count, id=key("grant", "n"), **own, **everybody)
 
 
-def _people(made: DataSet, world: Mapping[str, Any]) -> None:
+def make_people(made: DataSet, world: Mapping[str, Any]) -> None:
     """Everybody holds a license; the first of each organization owns it."""
     count = made.sessions
     address = "'person-' || CAST(n AS text) || '@example.com'"

@@ -6,7 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,8 +36,11 @@ class World:
 
 
 @contextmanager
-def world(made: DataSet, name: str) -> Iterator[World]:
-    """A new database of that name, migrated and filled; dropped afterwards."""
+def world(made: DataSet, name: str, fill: Sequence[str] = ()) -> Iterator[World]:
+    """A new database of that name, migrated and filled; dropped afterwards.
+
+    `fill`: a module that fills it with other than data set S, and its arguments.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="portal-benchmark-"))
         database = stack.enter_context(servers.postgresql(name))
@@ -56,11 +59,12 @@ def world(made: DataSet, name: str) -> Iterator[World]:
         }
         run = [sys.executable, "manage.py", "prepare"]
         subprocess.run(run, cwd=ROOT, env=values, check=True, stdout=subprocess.DEVNULL)
-        fill = [
-            sys.executable, "-m", "tests.benchmarks.data", "--seed", str(made.seed),
+        usual = (
+            "tests.benchmarks.data", "--seed", str(made.seed),
             "--organizations", str(made.organizations), "--sessions", str(made.sessions),
-        ]  # fmt: skip
-        subprocess.run(fill, cwd=ROOT, env=values, check=True)
+        )  # fmt: skip
+        command = [sys.executable, "-m", *(fill or usual)]
+        subprocess.run(command, cwd=ROOT, env=values, check=True)
         yield World(made, database, values)
 
 
