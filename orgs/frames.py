@@ -29,8 +29,8 @@ from offload_portal.common.periods import cut_to_second
 from offload_portal.common.refusals import Refusal
 from orgs.enums import Role
 from orgs.models import Membership, Organization, Person
-from orgs.selectors import OrganizationRef, contacts, find_organization
-from orgs.selectors.places import organizations_and_unread
+from orgs.selectors import OrganizationRef, contacts
+from orgs.selectors.places import find_places
 from orgs.selectors.second_factor import lacks_second_factor
 from orgs.zones import zone_or_utc
 
@@ -124,19 +124,19 @@ def organization_page(
 def _frame(request: HttpRequest, slug: str, section: str) -> Frame:
     person = person_of(request)
     try:
-        place = find_organization(person, slug)
+        places = find_places(person, slug)
     except Refusal as refusal:
         raise Http404(refusal.sentence) from refusal
-    organizations, unread = organizations_and_unread(person)
+    here = places.here
     return Frame(
-        organization=place.organization,
-        membership=place.membership,
-        organizations=organizations,
+        organization=here.organization,
+        membership=here.membership,
+        organizations=places.organizations,
         section=section,
         at=cut_to_second(timezone.now()),
         actor=actor_of(request),
-        zone=zone_or_utc(person.zone or place.organization.zone),
-        unread=unread,
+        zone=zone_or_utc(person.zone or here.organization.zone),
+        unread=places.unread,
     )
 
 

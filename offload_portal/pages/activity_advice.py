@@ -28,7 +28,7 @@ from sessions.selectors.advice import Advice, IdleCheck, LicenseCheck, advice_of
 from sessions.selectors.outcomes import FailingImage
 from sessions.selectors.rebuilt import LEAST_A_DAY, RebuiltImage
 from sessions.selectors.scope import Scope
-from usage.selectors import allowance_of
+from usage.selectors.allowances import current_rate
 from usage.selectors.commitments import CommitmentCheck
 
 
@@ -58,7 +58,7 @@ def activity_advice(request: HttpRequest, frame: Frame) -> HttpResponse:
 def _advice(
     request: HttpRequest, frame: Frame, choice: ActivityChoice, scope: Scope
 ) -> Mapping[str, Any]:
-    rate = allowance_of(frame.organization, frame.at).rate_microusd
+    rate = current_rate(frame.organization, frame.at)
     found = advice_of(scope, rate)
     cards = cards_of(found, rate, frame.organization.slug, links.with_parameters(request.GET))
     cards.sort(key=lambda card: not card.is_advice)

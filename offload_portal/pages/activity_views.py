@@ -72,9 +72,7 @@ def _cost(
         "cost_rows": rows,
         "engine_days": days,
         "engines": costs.engine_time_chart(days),
-        "sources": costs.sources_chart(
-            sources_of(scope, scope.period), sources_of(scope, scope.before)
-        ),
+        "sources": costs.sources_chart(*sources_of(scope)),
         "months": costs.months_chart(months, month_link),
         "month_links": [
             Link(costs.month_name(month.first), month_link(month))

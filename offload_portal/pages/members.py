@@ -115,14 +115,15 @@ def member(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> HttpResp
     row = seen_member(frame, person_id)
     departure = Departure(row.role, _owners(frame))
     grants = grants_by_person(frame.organization, frame.at, [person_id]).get(person_id, ())
+    teams = teams_of(frame.organization, [person_id]).get(person_id, ())
     context = frame.context(
         row=row,
         person=row.person,
         own=row.person_id == frame.membership.person_id,
         standing=standing(frame.organization, row.person, frame.at),
         grants=grants,
-        teams=teams_of(frame.organization, [person_id]).get(person_id, ()),
-        all_teams=_other_teams(frame, person_id),
+        teams=teams,
+        all_teams=_other_teams(frame, teams),
         **_last_session(frame, person_id),
         roles=role_choices(),
         keeps_an_owner=keeps_an_owner(departure),
@@ -132,11 +133,10 @@ def member(request: HttpRequest, frame: Frame, person_id: uuid.UUID) -> HttpResp
     return render(request, "orgs/member.html", context)
 
 
-def _other_teams(frame: Frame, person_id: uuid.UUID) -> Sequence[tuple[str, str]]:
+def _other_teams(frame: Frame, own: Sequence[tuple[uuid.UUID, str]]) -> Sequence[tuple[str, str]]:
     """Teams that an owner may put the member into."""
     if not frame.is_owner:
         return ()
-    own = teams_of(frame.organization, [person_id]).get(person_id, ())
     known = {str(key) for key, _name in own}
     return [(key, name) for key, name in team_names(frame.organization) if key not in known]
 

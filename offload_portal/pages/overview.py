@@ -18,13 +18,13 @@ from offload_portal.pages.live import asked_part, live_page
 from offload_portal.pages.start_commands import Step, machine_steps, metering_steps, session_steps
 from offload_portal.pages.told import told
 from orgs.enums import PrivacyMode
-from orgs.frames import Frame, organization_page, person_of
+from orgs.frames import Frame, organization_page
 from orgs.selectors import first_steps
 from orgs.services.looks import note_look
 from sessions.charts import course_chart
 from sessions.models import Session
-from sessions.selectors import SessionPage, SessionView, filter_for, session_page
-from sessions.selectors.accounts import account_views
+from sessions.selectors import SessionPage, SessionView, filter_in, session_page
+from sessions.selectors.accounts import account_view
 from usage.selectors import AllowanceView, allowance_of, use_by_day
 
 SHOWN = 12
@@ -45,7 +45,7 @@ class RunningRow:
 @organization_page("overview")
 def overview(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Owners and editors see the organization, members their own work."""
-    chosen = filter_for(person_of(request), frame.organization.pk)
+    chosen = filter_in(frame.membership)
     page = session_page(chosen, at=frame.at, as_of=frame.at, size=SHOWN)
     context = frame.context(**_running(frame, page))
     if chosen.everyone_in and page.rows:
@@ -133,8 +133,8 @@ def _course(frame: Frame, view: AllowanceView) -> Any:
 
 def _own(request: HttpRequest, frame: Frame, page: SessionPage) -> dict[str, Any]:
     """May I start, and if not, why and whom to ask: what `/accounts` says to clients."""
-    views = account_views(person_of(request), frame.at)
-    mine = next(view for view in views if view.account.organization.pk == frame.organization.pk)
+    running = [row for row in page.rows if row.is_running]
+    mine = account_view(frame.membership, running, frame.at)
     refusal = mine.refusal
     return {
         **_allowance(mine.allowance),

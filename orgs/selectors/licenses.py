@@ -94,6 +94,17 @@ def accounts_of(person: Person, at: datetime) -> tuple[Account, ...]:
         .select_related("organization")
         .order_by("organization__name", "organization_id")
     )
+    return _accounts(person, memberships, at)
+
+
+def account_of(membership: Membership, at: datetime) -> Account:
+    """The same in one organization, with which the membership was read."""
+    return _accounts(membership.person, [membership], at)[0]
+
+
+def _accounts(
+    person: Person, memberships: Sequence[Membership], at: datetime
+) -> tuple[Account, ...]:
     ids = [row.organization_id for row in memberships]
     standings = _standings(person, memberships, at)
     policies = policies_of(person, ids, at)

@@ -2,12 +2,13 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Subquery
+from django.db.models import Count, Exists, OuterRef, Subquery
 
 from offload_portal.common.refusals import not_found
 from orgs.enums import Role
-from orgs.models import Membership, Notification, Organization, Person
+from orgs.models import Address, Membership, Notification, Organization, Person
 
 MOST_SLUG_LETTERS = 48
 
@@ -51,6 +52,15 @@ class Viewer:
     is_portal: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where somebody stands: here, in all their organizations by name, and their unread news."""
+
+    here: Place
+    organizations: tuple[OrganizationRef, ...]
+    unread: int
+
+
 def find_organization(person: Person, slug: str) -> Place:
     """The organization at the address, for one of its members; else not found (rule 2).
 
@@ -78,24 +88,29 @@ def organizations_of(person: Person) -> tuple[OrganizationRef, ...]:
     return tuple(OrganizationRef(*row) for row in rows)
 
 
-def organizations_and_unread(person: Person) -> tuple[tuple[OrganizationRef, ...], int]:
-    """The person's organizations by name, and how many news they have not read; one statement.
-
-    Someone in no organization has no row to read the number from, and gets 0.
-    """
+def find_places(person: Person, slug: str) -> Places:
+    """What `find_organization` finds, with what stands beside it on each page; one statement."""
+    if not slug or len(slug) > MOST_SLUG_LETTERS:
+        raise not_found()
     unread = Notification.objects.filter(person_id=person.pk).unread().order_by()
     counted = unread.values("person").annotate(number=Count("pk")).values("number")
-    rows = (
+    addressed = Address.objects.filter(organization_id=OuterRef("organization_id"), slug=slug)
+    rows: Any = (
         Membership.objects.filter(person_id=person.pk)
-        .annotate(unread=Subquery(counted))
+        .select_related("organization")
+        .annotate(unread=Subquery(counted), is_here=Exists(addressed))
         .order_by("organization__name", "organization_id")
-        .values_list(
-            "organization_id", "organization__name", "organization__slug", "role", "unread"
-        )
     )
     found = list(rows)
-    number = found[0][4] or 0 if found else 0
-    return tuple(OrganizationRef(*row[:4]) for row in found), number
+    here = next((row for row in found if row.is_here), None)
+    if here is None:
+        raise not_found()
+    here.person = person  # known already
+    refs = tuple(
+        OrganizationRef(row.organization_id, row.organization.name, row.organization.slug, row.role)
+        for row in found
+    )
+    return Places(Place(here.organization, here), refs, here.unread or 0)
 
 
 def contacts(organization: Organization) -> tuple[Contact, ...]:

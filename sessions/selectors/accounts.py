@@ -9,13 +9,13 @@ from datetime import datetime
 from django.conf import settings
 
 from offload_portal.common.refusals import Refusal
-from orgs.models import Person
-from orgs.selectors.licenses import Account, accounts_of
+from orgs.models import Membership, Person
+from orgs.selectors.licenses import Account, account_of, accounts_of
 from sessions.models import Session
 from sessions.policies import StartQuestion, Wish, check_can_start, no_room
 from sessions.selectors.views import SessionView, views_of
 from usage.rates import DEFAULT_SIZES, EngineSize
-from usage.selectors import AllowanceView, allowances_of
+from usage.selectors import AllowanceView, allowance_of, allowances_of
 from usage.selectors.room import Room
 
 
@@ -35,8 +35,23 @@ def account_views(person: Person, at: datetime) -> tuple[AccountView, ...]:
     allowances = allowances_of([account.organization.pk for account in accounts], at)
     running = _running(person, at)
     return tuple(
-        _view(account, allowances[account.organization.pk], running, at) for account in accounts
+        _view(
+            account,
+            allowances[account.organization.pk],
+            running.get(account.organization.pk, ()),
+            at,
+        )
+        for account in accounts
     )
+
+
+def account_view(
+    membership: Membership, running: Sequence[SessionView], at: datetime
+) -> AccountView:
+    """That of one membership, read with its organization and person, whose sessions are known."""
+    account = account_of(membership, at)
+    organization = account.organization
+    return _view(account, allowance_of(organization, at), running, at)
 
 
 def _running(person: Person, at: datetime) -> Mapping[uuid.UUID, Sequence[SessionView]]:
@@ -53,11 +68,11 @@ def _running(person: Person, at: datetime) -> Mapping[uuid.UUID, Sequence[Sessio
 def _view(
     account: Account,
     allowance: AllowanceView,
-    running: Mapping[uuid.UUID, Sequence[SessionView]],
+    running: Sequence[SessionView],
     at: datetime,
 ) -> AccountView:
-    own = tuple(running.get(account.organization.pk, ()))
-    return AccountView(account, allowance, own, _refusal(account, allowance, len(own), at))
+    refusal = _refusal(account, allowance, len(running), at)
+    return AccountView(account, allowance, tuple(running), refusal)
 
 
 def _usual_size(account: Account) -> EngineSize:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from offload_portal.common.periods import Period
+from offload_portal.common.periods import Period, day_start
 from orgs.privacy import LEAST_GROUP, is_enough, is_veiled, pseudonym_of
 from sessions.models import ContainerRun, Session
 from sessions.models.session import SessionQuerySet
@@ -98,14 +98,15 @@ def activity_summary(scope: Scope) -> ActivitySummary:
     figures, earlier = _figures(sessions, runs, running, period, before)
     if scope.is_aggregate and not is_enough(earlier.users):
         earlier = Figures()
+    days, days_before = _days(scope)
     return ActivitySummary(
         period=period,
         before=before,
         zone=scope.zone.key,
         figures=figures,
         earlier=earlier,
-        days=_days(scope, period),
-        days_before=_days(scope, before),
+        days=days,
+        days_before=days_before,
         images=_images(runs, scope),
         people=_people(sessions, running, scope),
         as_of=scope.at,
@@ -162,7 +163,20 @@ def _sum_in(running: Iterable[Running], period: Period) -> int:
     return sum(session.seconds for session in running if period.contains(session.created_at))
 
 
-def _days(scope: Scope, period: Period) -> tuple[DayOfUse, ...]:
+def _days(scope: Scope) -> tuple[tuple[DayOfUse, ...], tuple[DayOfUse, ...]]:
+    """Those of the period and of the one before; one statement where a day lies between them."""
+    period, before = scope.period, scope.before
+    first = period.start.astimezone(scope.zone).date()
+    if period.start != day_start(scope.zone, first):
+        return _days_in(scope, period), _days_in(scope, before)
+    both = _days_in(scope, Period(before.start, period.end))
+    return (
+        tuple(day for day in both if day.day >= first),
+        tuple(day for day in both if day.day < first),
+    )
+
+
+def _days_in(scope: Scope, period: Period) -> tuple[DayOfUse, ...]:
     """Time used in the period by whatever session passes the filter, whenever it started."""
     people, sessions = scope.narrowed
     days = use_by_day(

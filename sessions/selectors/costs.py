@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 from offload_portal.common.periods import Period, day_start
 from sessions.selectors.scope import Scope
-from usage.selectors import Grain, GroupBy, Grouping, UsageSums, usage_rows
+from usage.selectors import Grain, GroupBy, Grouping, UsageRow, UsageSums, usage_rows
 from usage.selectors.groups import BY_SOURCE
+from usage.selectors.reports import usage_rows_of
 
 MONTHS = 12
 
@@ -48,25 +49,28 @@ class MonthOfUse:
 
 
 def cost_rows(scope: Scope, group_by: GroupBy | Grouping) -> tuple[CostRow, ...]:
-    """Most compute time first, then those that only the period before has. Four statements."""
-    now = {
-        (row.group, row.label): row.sums
-        for row in usage_rows(scope.question(), Grain.WHOLE, group_by)
-    }
-    before = {
-        (row.group, row.label): row.sums
-        for row in usage_rows(scope.question(scope.before), Grain.WHOLE, group_by)
-    }
+    """Most compute time first, then those that only the period before has. Three statements."""
+    now, before = (
+        {(row.group, row.label): row.sums for row in rows} for rows in _both(scope, group_by)
+    )
     keys = [*now, *(key for key in before if key not in now)]
     return tuple(
         CostRow(*key, now.get(key, UsageSums()), before.get(key, UsageSums())) for key in keys
     )
 
 
-def sources_of(scope: Scope, period: Period) -> dict[str, UsageSums]:
-    """What each source paid in the period. One statement."""
-    rows = usage_rows(scope.question(period), Grain.WHOLE, BY_SOURCE)
-    return {row.group: row.sums for row in rows}
+def sources_of(scope: Scope) -> tuple[dict[str, UsageSums], dict[str, UsageSums]]:
+    """What each source paid in the period and in the one before. One statement."""
+    now, before = _both(scope, BY_SOURCE)
+    return {row.group: row.sums for row in now}, {row.group: row.sums for row in before}
+
+
+def _both(
+    scope: Scope, group_by: GroupBy | Grouping
+) -> tuple[tuple[UsageRow, ...], tuple[UsageRow, ...]]:
+    questions = [scope.question(), scope.question(scope.before)]
+    now, before = usage_rows_of(questions, Grain.WHOLE, group_by)
+    return now, before
 
 
 def months_of(scope: Scope) -> tuple[MonthOfUse, ...]:

@@ -6,9 +6,10 @@ and an input here; once the end is written down, the session's own row holds it.
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db.models import UUIDField, Value
 
@@ -112,24 +113,45 @@ def ends_from_below(
 
     A fact is recorded with the later of its instant and the organization's watermark
     (rule 18): what is already metered stays as it is. `marks` are the watermarks where the caller
-    has them. At most three statements, whatever the number, and none where every session has ended.
+    has them. At most two statements, whatever the number, one where the sessions were read with
+    `with_notices()`, and none where every session has ended.
     """
     running = [session for session in sessions if session.ended_at is None]
     if not running:
         return {}
     if marks is None:
         marks = _watermarks(running)
+    losses, contracts = _instants_below(running)
     found: dict[uuid.UUID, list[clock.EndFact]] = defaultdict(list)
-    for session, at in _access_losses(running):
-        end = max(to_seconds(at), marks.get(session.organization_id, 0))
-        found[session.id].append(clock.EndFact(end, clock.EndReason.ACCESS_REVOKED))
-    for session, at in _subscription_ends(running):
-        end = max(to_seconds(at), marks.get(session.organization_id, 0))
-        found[session.id].append(clock.EndFact(end, clock.EndReason.SUBSCRIPTION_ENDED))
+    for session in running:
+        ends = (
+            (_access_lost(session, losses), clock.EndReason.ACCESS_REVOKED),
+            (
+                _first(contracts.get(session.organization_id, ()), session.created_at),
+                clock.EndReason.SUBSCRIPTION_ENDED,
+            ),
+        )
+        for at, reason in ends:
+            if at is not None:
+                end = max(to_seconds(at), marks.get(session.organization_id, 0))
+                found[session.id].append(clock.EndFact(end, reason))
     return {identifier: tuple(ends) for identifier, ends in found.items()}
 
 
 def _watermarks(running: list[Session]) -> dict[uuid.UUID, int]:
+    """No statement where the sessions were read with their organizations' allowances."""
+    found: dict[uuid.UUID, int] = {}
+    for session in running:
+        organization = session._state.fields_cache.get("organization")
+        joined = organization._state.fields_cache if organization else {}
+        if "allowance" not in joined:
+            return _read_watermarks(running)
+        if joined["allowance"] is not None:
+            found[session.organization_id] = to_seconds(joined["allowance"].metered_until)
+    return found
+
+
+def _read_watermarks(running: list[Session]) -> dict[uuid.UUID, int]:
     organizations = {session.organization_id for session in running}
     rows = Allowance.objects.filter(organization_id__in=organizations)
     return {
@@ -138,58 +160,64 @@ def _watermarks(running: list[Session]) -> dict[uuid.UUID, int]:
     }
 
 
-def _access_losses(running: list[Session]) -> list[tuple[Session, datetime]]:
-    """The first loss that was recorded after each start, or the end of the license's grants.
+# Per organization and person: when access was lost or ends, and the loss's identifier, if recorded.
+Losses = Mapping[tuple[uuid.UUID, uuid.UUID], Sequence[tuple[datetime, uuid.UUID | None]]]
+
+
+def _instants_below(running: list[Session]) -> tuple[Losses, Mapping[uuid.UUID, list[datetime]]]:
+    """Losses of access, and by organization when contracts are suspended or end. One statement.
+
+    Also ends that are known but that no sweep wrote down yet: a trial's, a cancellation's, that of
+    a license's grants. One that is still to come is an input as well; the clock looks at the
+    instant that it is asked for.
+    """
+    organizations = {session.organization_id for session in running}
+    people = {
+        "organization_id__in": organizations,
+        "person_id__in": {session.person_id for session in running},
+    }
+    nothing = Value(None, UUIDField())
+    losses = AccessLoss.objects.filter(
+        **people, id__gt=min(session.id for session in running)
+    ).values_list("organization_id", "person_id", "at", "id")
+    grants = License.objects.held().filter(**people, ends_at__isnull=False)
+    # An organization has few contracts, and those that never end add nothing.
+    contracts: Any = Subscription.objects.filter(organization_id__in=organizations).with_end()
+    rows: Any = losses.union(
+        grants.values_list("organization_id", "person_id", "ends_at", nothing),
+        contracts.filter(suspended_at__isnull=False).values_list(
+            "organization_id", nothing, "suspended_at", nothing
+        ),
+        contracts.filter(end__isnull=False).values_list("organization_id", nothing, "end", nothing),
+        all=True,
+    )
+    of_people = defaultdict(list)
+    of_contracts = defaultdict(list)
+    for organization, person, at, identifier in rows:
+        if person is None:
+            of_contracts[organization].append(at)
+        else:
+            of_people[organization, person].append((at, identifier))
+    return of_people, of_contracts
+
+
+def _access_lost(session: Session, losses: Losses) -> datetime | None:
+    """The first loss that was recorded after the start, or the end of the license's grants.
 
     Identifiers tell the order. Whoever takes access away reads its instant before waiting for
     the organization's lock, so that it may lie before a start that was recorded first: then it
     counts from the start. An end of grants is an input before anybody writes the loss down.
     """
-    people = {
-        "organization_id__in": {session.organization_id for session in running},
-        "person_id__in": {session.person_id for session in running},
-    }
-    losses = AccessLoss.objects.filter(
-        **people, id__gt=min(session.id for session in running)
-    ).values_list("organization_id", "person_id", "at", "id")
-    ends = (
-        License.objects.held()
-        .filter(**people, ends_at__isnull=False)
-        .values_list("organization_id", "person_id", "ends_at", Value(None, UUIDField()))
-    )
-    by_person = defaultdict(list)
-    for organization, person, at, identifier in losses.union(ends, all=True):
-        by_person[organization, person].append((at, identifier))
-    found = []
-    for session in running:
-        known = by_person[session.organization_id, session.person_id]
-        later = [at for at, loss in known if loss is None or loss > session.id]
-        if later:
-            found.append((session, max(min(later), session.created_at)))
-    return found
-
-
-def _subscription_ends(running: list[Session]) -> list[tuple[Session, datetime]]:
-    """Also ends that are known but that no sweep wrote down yet: a trial's, a cancellation's.
-
-    One that is still to come is an input as well; the clock looks at the instant it is asked for.
-    """
-    # An organization has few, and those that never end add nothing.
-    subscriptions = Subscription.objects.filter(
-        organization_id__in={session.organization_id for session in running}
-    ).order_by("started_at", "id")
-    contracts: dict[uuid.UUID, list[Subscription]] = defaultdict(list)
-    for subscription in subscriptions:
-        contracts[subscription.organization_id].append(subscription)
-    found = []
-    for session in running:
-        at = earliest_end(contracts[session.organization_id], session.created_at)
-        if at is not None:
-            found.append((session, at))
-    return found
+    known = losses.get((session.organization_id, session.person_id), ())
+    later = [at for at, loss in known if loss is None or loss > session.id]
+    return max(min(later), session.created_at) if later else None
 
 
 def earliest_end(subscriptions: Iterable[Subscription], since: datetime) -> datetime | None:
     """The first suspension or end of them at or after the instant, as far as it is known."""
     instants = [at for each in subscriptions for at in (each.suspended_at, each.ends_at)]
-    return min((at for at in instants if at is not None and at >= since), default=None)
+    return _first((at for at in instants if at is not None), since)
+
+
+def _first(instants: Iterable[datetime], since: datetime) -> datetime | None:
+    return min((at for at in instants if at >= since), default=None)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from django.db.models import prefetch_related_objects
+
 from offload_portal.common.periods import from_seconds, to_seconds
 from orgs.models import Person
 from orgs.selectors.policy_changes import policy_changes
@@ -118,7 +120,8 @@ class Insights:
 
 
 def insights(session: Session, at: datetime) -> Insights:
-    """The session was read with its facts (`find_session`). A fixed number of statements."""
+    """The session was read with its notices (`find_session`). A fixed number of statements."""
+    prefetch_related_objects([session], "stretches")
     ends = ends_from_below([session])
     facts = facts_of(session, ends.get(session.id, ()))
     view = view_of(session, at, beside_of([session], ends))

@@ -133,7 +133,10 @@ class Scope:
 
 def running_among(sessions: SessionQuerySet, at: datetime) -> list[Running]:
     unwritten: Sequence[Session] = list(
-        sessions.with_facts().filter(ended_at=None).order_by("created_at", "id")
+        sessions.with_facts()
+        .select_related("organization__allowance")
+        .filter(ended_at=None)
+        .order_by("created_at", "id")
     )
     ends = ends_from_below(unwritten)
     now = to_seconds(at)

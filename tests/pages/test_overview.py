@@ -16,7 +16,7 @@ from tests.sessions import worlds
 
 HOUR = timedelta(hours=1)
 # Two of them find out who is signed in.
-MOST_STATEMENTS, MOST_OF_MEMBERS = 20, 30
+MOST_STATEMENTS, MOST_OF_MEMBERS = 16, 18
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 

@@ -18,7 +18,7 @@ from tests.sessions import worlds
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-MOST_STATEMENTS = 20
+MOST_STATEMENTS = 14
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 

@@ -1,5 +1,6 @@
 """Subscribing, changing plan, cancelling, and the end as a fact (rules 22, 23)."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -386,3 +387,19 @@ def test_a_meter_that_comes_late_opens_every_period_it_missed(
         "period:2026-05-11",
         "period:2026-06-11",
     ]
+
+
+def test_the_database_says_when_a_contract_ends_as_its_row_does(
+    acme: Organization, owner: Person, at: datetime
+) -> None:
+    """In whatever state, with whatever of the three instants."""
+    row = subscribe(acme, owner, at)
+    later = [None, at + SECOND, at + 2 * SECOND]
+    for state, trial, cancel, ended in itertools.product(SubscriptionState, later, later, later):
+        if (state == SubscriptionState.CANCELLED) != (ended is not None):
+            continue
+        row.state, row.trial_ends_at, row.cancel_at, row.ended_at = state, trial, cancel, ended
+        row.suspended_at = at
+        row.save()
+        found = Subscription.objects.with_end().get(pk=row.pk)
+        assert found.end == row.ends_at, (state, trial, cancel, ended)  # type: ignore[attr-defined]  # annotated

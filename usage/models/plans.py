@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Least
 from django.utils.translation import gettext_lazy as _
 
 from offload_portal.common.identifiers import uuid7
@@ -54,6 +55,27 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         ended = Q(ended_at__lte=at) | Q(cancel_at__lte=at)
         ended |= Q(state=SubscriptionState.TRIALING, trial_ends_at__lte=at)
         return self.filter(started_at__lte=at).exclude(ended).order_by("-started_at", "-id")
+
+    def with_end(self) -> Self:
+        """Annotated with `end`, which is what `ends_at` says."""
+        return self.annotate(
+            end=Case(
+                When(ended_at__isnull=False, then=F("ended_at")),
+                # Both, or SQLite would find no lesser one.
+                When(
+                    state=SubscriptionState.TRIALING,
+                    trial_ends_at__isnull=False,
+                    cancel_at__isnull=False,
+                    then=Least("trial_ends_at", "cancel_at"),
+                ),
+                When(
+                    state=SubscriptionState.TRIALING,
+                    trial_ends_at__isnull=False,
+                    then=F("trial_ends_at"),
+                ),
+                default=F("cancel_at"),
+            )
+        )
 
     def due_to_end(self, at: datetime) -> Self:
         """Those whose trial or notice is over by the instant, though nobody wrote it down yet."""

@@ -194,6 +194,11 @@ def allowance_of(organization: Organization, at: datetime) -> AllowanceView:
     return allowances_of([organization.pk], at)[organization.pk]
 
 
+def current_rate(organization: Organization, at: datetime) -> int | None:
+    """Micro-dollars for a compute-second on demand; None without a rate. One statement."""
+    return rate_at(_rates([organization.pk]).get(organization.pk, ()), at)
+
+
 def allowances_of(
     organizations: Iterable[uuid.UUID], at: datetime
 ) -> dict[uuid.UUID, AllowanceView]:

@@ -3,18 +3,18 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from offload_portal.common.periods import QUARTER, Period, local_days
+from offload_portal.common.periods import Period, local_days
 from orgs.models import Organization
 from usage.models import Allowance, LedgerEntry, UsageQuarter
 from usage.selectors.ledger import SourceUse
-from usage.selectors.parts import PARTS, as_day, in_whole_hours, part_at, sums_of_parts
+from usage.selectors.parts import as_day, pieces, sums_of_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +100,15 @@ def _narrowed(
         entries = entries.filter(person_id__in=list(people))
     if sessions is not None:
         entries = entries.filter(session_id__in=sessions)
-    if in_whole_hours(start, end, zone):
-        whole = entries.in_period(start, end).annotate(day=TruncDate("hour", tzinfo=zone))
-        return _summed(whole)
-    parts = []
-    for number in PARTS:
-        before = timedelta(seconds=number * QUARTER)
-        part = entries.in_period(start - before, end - before).annotate(
-            bucket=TruncDate(part_at(number), tzinfo=zone), group=F("source")
+    parts = [
+        (
+            piece,
+            entries.in_period(piece.start, piece.end).annotate(
+                bucket=TruncDate(piece.at, tzinfo=zone), group=F("source")
+            ),
         )
-        parts.append((number, part))
+        for piece in pieces(start, end, zone)
+    ]
     return [
         (as_day(day), source, wall, compute, cost)
         for day, source, wall, compute, cost, _sessions, _people in sums_of_parts(parts)

@@ -1,6 +1,7 @@
 """Entries cut into the quarters of their hour, so that days of every zone can be added up."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 
-from offload_portal.common.periods import HOUR, QUARTER, to_seconds
+from offload_portal.common.periods import HOUR, QUARTER, from_seconds, hour_of, to_seconds
 from usage.models import LedgerEntry
 
 PARTS = range(4)
@@ -38,10 +39,53 @@ def part_of(number: int) -> tuple[Any, Any, Any]:
     return F("seconds") - later_seconds, F("compute_seconds") - later, cost
 
 
-def in_whole_hours(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
-    """Do the range and all days of the zone in it begin on the UTC hour?"""
-    if to_seconds(start) % HOUR or to_seconds(end) % HOUR:
-        return False
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Entries whose hour begins in [start, end): whole, or one quarter of each, counted from 0."""
+
+    quarter: int | None
+    start: datetime
+    end: datetime
+
+    @property
+    def at(self) -> Any:
+        """The instant at which its part of an entry begins."""
+        return part_at(self.quarter or 0)
+
+    @property
+    def sums(self) -> tuple[Any, Any, Any]:
+        """Wall seconds, compute-seconds and micro-dollars of its part of an entry."""
+        if self.quarter is None:
+            return F("seconds"), F("compute_seconds"), F("cost_microusd")
+        return part_of(self.quarter)
+
+
+def pieces(start: datetime, end: datetime, zone: ZoneInfo) -> list[Piece]:
+    """[start, end) in pieces each of whose parts lies on one day of the zone.
+
+    Whole entries wherever days begin on the UTC hour, so that what is long is read once; quarters
+    of them in the hours that the range cuts, and everywhere else.
+    """
+    if not _days_begin_on_the_hour(start, end, zone):
+        return _quarters(start, end)
+    first = from_seconds(-(-to_seconds(start) // HOUR) * HOUR)
+    last = from_seconds(hour_of(to_seconds(end)))
+    if first >= last:
+        return _quarters(start, end)
+    found = [Piece(None, first, last)]
+    if start < first:
+        found += _quarters(start, first)
+    if last < end:
+        found += _quarters(last, end)
+    return found
+
+
+def _quarters(start: datetime, end: datetime) -> list[Piece]:
+    steps = [(number, timedelta(seconds=number * QUARTER)) for number in PARTS]
+    return [Piece(number, start - step, end - step) for number, step in steps]
+
+
+def _days_begin_on_the_hour(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
     at = start
     while at < end + ONE_DAY:
         offset = at.astimezone(zone).utcoffset() or timedelta(0)
@@ -52,17 +96,17 @@ def in_whole_hours(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
 
 
 def sums_of_parts(
-    entries: Iterable[tuple[int, QuerySet[LedgerEntry]]], *, people: bool = False
+    entries: Iterable[tuple[Piece, QuerySet[LedgerEntry]]], *, people: bool = False
 ) -> list[tuple[Any, Any, int, int, int, int, int]]:
-    """(bucket, group, wall, compute, cost, sessions, people) over parts. One statement.
+    """(bucket, group, wall, compute, cost, sessions, people) over pieces. One statement.
 
-    `entries` are pairs of a part's number and its entries, which have a `bucket` and a `group`.
-    People are counted only where asked for, and are 0 elsewhere.
+    `entries` are pairs of a piece and its entries, which have a `bucket` and a `group`. People are
+    counted only where asked for, and are 0 elsewhere.
     """
     queries: list[str] = []
     given: list[Any] = []
-    for number, rows in entries:
-        wall, compute, cost = part_of(number)
+    for number, (piece, rows) in enumerate(entries):
+        wall, compute, cost = piece.sums
         named = rows.annotate(wall=wall, compute=compute, cost=cost).order_by()
         columns = ("bucket", "group", "session_id", "person_id", "wall", "compute", "cost")
         try:

@@ -1,7 +1,7 @@
 """Usage by time and group, straight from the ledger: one selector for page, API and CSV.
 
 Use belongs to the hour, day or month, in the zone asked for, in which its quarter of a UTC hour
-begins. Where range and days begin on the UTC hour, whole entries are added up, else their quarters.
+begins (`usage.selectors.parts`).
 """
 
 import uuid
@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, DateField, F, QuerySet, Sum, Value
+from django.db.models import DateField, F, QuerySet, Value
 from django.db.models.functions import TruncDate, TruncMonth
 from django.utils.translation import gettext as _
 
-from offload_portal.common.periods import QUARTER, Period, cut_to_second, day_start
+from offload_portal.common.periods import Period, cut_to_second, day_start
 from orgs.enums import PrivacyMode
 from orgs.models import Organization
 from orgs.privacy import LEAST_GROUP, is_enough
@@ -28,8 +28,9 @@ from usage.selectors.groups import (
     BY_TEAM,
     NOT_GROUPED,
     Grouping,
+    Meanings,
 )
-from usage.selectors.parts import PARTS, as_day, as_instant, in_whole_hours, part_at, sums_of_parts
+from usage.selectors.parts import Piece, as_day, as_instant, pieces, sums_of_parts
 
 
 class Grain(StrEnum):
@@ -79,20 +80,15 @@ class UsageQuestion:
             return False
         return self.viewer_id is None or self.person_ids != frozenset({self.viewer_id})
 
-    def entries(self, part: int = 0) -> QuerySet[LedgerEntry]:
-        """Those whose hour, or the given quarter of it, begins in the range."""
-        before = timedelta(seconds=part * QUARTER)
+    def entries(self, piece: Piece) -> QuerySet[LedgerEntry]:
+        """Those of a piece of the range."""
         entries = LedgerEntry.objects.for_organization(self.organization)
-        entries = entries.in_period(self.start - before, self.end - before)
+        entries = entries.in_period(piece.start, piece.end)
         if self.person_ids is not None:
             entries = entries.filter(person_id__in=self.person_ids)
         if self.session_ids is not None:
             entries = entries.filter(session_id__in=self.session_ids)
         return entries
-
-    @property
-    def is_in_whole_hours(self) -> bool:
-        return in_whole_hours(self.start, self.end, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +205,7 @@ def grouping_of(group_by: GroupBy | Grouping) -> Grouping:
 
 def usage_sums(question: UsageQuestion) -> UsageSums:
     """Of the whole range; a session counts once in it."""
-    found = _found(question, Grain.WHOLE, NOT_GROUPED)
+    found = _found([question], Grain.WHOLE, NOT_GROUPED)[0]
     return found[0][2] if found else UsageSums()
 
 
@@ -220,10 +216,34 @@ def usage_rows(
 
     One statement, and one more for members' names or their teams.
     """
+    return usage_rows_of([question], grain, group_by)[0]
+
+
+def usage_rows_of(
+    questions: Sequence[UsageQuestion], grain: Grain, group_by: GroupBy | Grouping
+) -> list[tuple[UsageRow, ...]]:
+    """The rows of each question of one organization and asker.
+
+    One statement, and one more for all their members' names or teams.
+    """
     grouping = grouping_of(group_by)
-    found = _found(question, grain, grouping)
-    values = {value for _at, value, _sums in found}
-    meanings = grouping.meanings(question.organization, values, question.viewer_id)
+    found = _found(questions, grain, grouping)
+    values = {value for each in found for _at, value, _sums in each}
+    first = questions[0]
+    meanings = grouping.meanings(first.organization, values, first.viewer_id)
+    return [
+        _rows(question, grain, grouping, each, meanings)
+        for question, each in zip(questions, found, strict=True)
+    ]
+
+
+def _rows(
+    question: UsageQuestion,
+    grain: Grain,
+    grouping: Grouping,
+    found: Sequence["Found"],
+    meanings: Meanings,
+) -> tuple[UsageRow, ...]:
     sums: dict[tuple[Any, str, str], UsageSums] = {}
     for bucket, value, more in found:
         group, label = meanings[value]
@@ -252,59 +272,45 @@ def _both(one: UsageSums, other: UsageSums) -> UsageSums:
 Found = tuple[Any, Any, UsageSums]  # the bucket, the grouping's value, their sums
 
 
-def _found(question: UsageQuestion, grain: Grain, grouping: Grouping) -> list[Found]:
-    if question.start >= question.end:
-        return []
-    if question.is_in_whole_hours:
-        return _in_whole_hours(question, grain, grouping)
+def _found(
+    questions: Sequence[UsageQuestion], grain: Grain, grouping: Grouping
+) -> list[list[Found]]:
+    """What each question finds; several are asked of whole ranges only."""
+    if grain is not Grain.WHOLE and len(questions) > 1:
+        raise ValueError("Ask several questions of whole ranges.")
     parts = [
         (
-            number,
-            question.entries(number).annotate(
-                bucket=_bucket(grain, question.zone, part_at(number)), group=grouping.column
+            piece,
+            question.entries(piece).annotate(
+                bucket=_bucket(grain, question.zone, piece.at, number), group=grouping.column
             ),
         )
-        for number in PARTS
+        for number, question in enumerate(questions)
+        if question.start < question.end
+        for piece in pieces(question.start, question.end, question.zone)
     ]
-    return [
-        (_plain(grain, bucket), _key(grouping, value), UsageSums(*sums))
-        for bucket, value, *sums in sums_of_parts(parts, people=question.counts_people)
-    ]
+    found: list[list[Found]] = [[] for _question in questions]
+    for bucket, value, *sums in sums_of_parts(parts, people=questions[0].counts_people):
+        number = int(bucket) if grain is Grain.WHOLE else 0
+        found[number].append((_plain(grain, bucket), _key(grouping, value), UsageSums(*sums)))
+    return found
 
 
-def _in_whole_hours(question: UsageQuestion, grain: Grain, grouping: Grouping) -> list[Found]:
-    people: Any = Count("person_id", distinct=True) if question.counts_people else Value(0)
-    rows: Any = (
-        question.entries()
-        .annotate(bucket=_bucket(grain, question.zone, F("hour")), group=grouping.column)
-        .values("bucket", "group")
-        .annotate(
-            wall=Sum("seconds"),
-            compute=Sum("compute_seconds"),
-            cost=Sum("cost_microusd"),
-            sessions=Count("session_id", distinct=True),
-            people=people,
-        )
-        .order_by("bucket", "group")
-        .values_list("bucket", "group", "wall", "compute", "cost", "sessions", "people")
-    )
-    return [(bucket, group, UsageSums(*sums)) for bucket, group, *sums in rows if sums[3]]
-
-
-def _bucket(grain: Grain, zone: ZoneInfo, at: Any) -> Any:
+def _bucket(grain: Grain, zone: ZoneInfo, at: Any, number: int) -> Any:
+    """Of a whole range it is the number of the question."""
     if grain is Grain.HOUR:
         return F("hour")
     if grain is Grain.DAY:
         return TruncDate(at, tzinfo=zone)
     if grain is Grain.MONTH:
         return TruncMonth(at, tzinfo=zone, output_field=DateField())
-    return Value("")
+    return Value(str(number))
 
 
 def _plain(grain: Grain, bucket: Any) -> Any:
     """A composed query's bucket, which SQLite gives as text."""
     if grain is Grain.WHOLE:
-        return bucket
+        return ""
     if grain is Grain.HOUR:
         return as_instant(bucket)
     return as_day(bucket)

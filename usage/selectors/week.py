@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.db.models.functions import ExtractHour, ExtractIsoWeekDay
 
 from usage.models import UsageQuarter
-from usage.selectors.parts import PARTS, part_at, sums_of_parts
+from usage.selectors.parts import pieces, sums_of_parts
 from usage.selectors.reports import UsageQuestion
 
 
@@ -54,13 +54,13 @@ def _of_rollups(question: UsageQuestion) -> Iterable[HourOfWeek]:
 def _of_ledger(question: UsageQuestion) -> Iterable[HourOfWeek]:
     parts = [
         (
-            number,
-            question.entries(number).annotate(
-                bucket=ExtractIsoWeekDay(part_at(number), tzinfo=question.zone),
-                group=ExtractHour(part_at(number), tzinfo=question.zone),
+            piece,
+            question.entries(piece).annotate(
+                bucket=ExtractIsoWeekDay(piece.at, tzinfo=question.zone),
+                group=ExtractHour(piece.at, tzinfo=question.zone),
             ),
         )
-        for number in PARTS
+        for piece in pieces(question.start, question.end, question.zone)
     ]
     return [
         HourOfWeek(int(weekday), int(hour), wall, compute, people)
