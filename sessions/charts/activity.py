@@ -12,7 +12,8 @@ from offload_portal.common.display import compute_hours_text, duration_text, num
 from offload_portal.common.money import format_usd
 from sessions.charts.rankings import ranking, rest_text
 from sessions.charts.words import SOURCE_NAMES, shortened
-from sessions.selectors.activity import TOP, ImageUse, PersonUse
+from sessions.selectors.activity import TOP, PersonUse
+from sessions.selectors.image_use import ImageUse
 from usage.selectors.days import DayOfUse
 
 HOUR = 3_600

@@ -21,10 +21,12 @@ from sessions.charts.rankings import ranking, rest_text
 from sessions.charts.words import SOURCE_NAMES, shortened
 from sessions.selectors.costs import CostRow, MonthOfUse
 from sessions.selectors.engine_time import PARTS, DayOfEngines, EngineTime, engine_time
-from usage.selectors import UsageSums
+from usage.selectors import SourceUse
 
 HOUR = 3_600
 TOP = 6
+# So many rows a page holds; the API has all.
+MOST_ROWS = 200
 PART_NAMES = {
     "in_use": gettext_lazy("In use"),
     "waiting": gettext_lazy("Waiting for the idle timeout"),
@@ -120,11 +122,11 @@ def _engine_summary(time: EngineTime) -> str:
     }
 
 
-def sources_chart(sums: Mapping[str, UsageSums], before: Mapping[str, UsageSums]) -> theme.Chart:
+def sources_chart(sums: Mapping[str, SourceUse], before: Mapping[str, SourceUse]) -> theme.Chart:
     """Committed against on-demand: what paid for the period's use."""
     names = [name for name in SOURCE_NAMES if name in sums or name in before]
     whole = sum(each.compute_seconds for each in sums.values())
-    used = [sums.get(name, UsageSums()) for name in names]
+    used = [sums.get(name, SourceUse()) for name in names]
     return theme.Chart(
         id="sources",
         title=_("Committed and on-demand"),
@@ -135,8 +137,8 @@ def sources_chart(sums: Mapping[str, UsageSums], before: Mapping[str, UsageSums]
                 str(SOURCE_NAMES[name]),
                 compute_hours_text(now.compute_seconds),
                 share_text(now.compute_seconds, whole),
-                compute_hours_text(before.get(name, UsageSums()).compute_seconds),
-                change_text(now.compute_seconds, before.get(name, UsageSums()).compute_seconds),
+                compute_hours_text(before.get(name, SourceUse()).compute_seconds),
+                change_text(now.compute_seconds, before.get(name, SourceUse()).compute_seconds),
                 format_usd(now.cost_microusd),
             ]
             for name, now in zip(names, used, strict=True)
@@ -147,7 +149,7 @@ def sources_chart(sums: Mapping[str, UsageSums], before: Mapping[str, UsageSums]
     )
 
 
-def _sources_figure(names: Sequence[str], used: Sequence[UsageSums], whole: int) -> dict[str, Any]:
+def _sources_figure(names: Sequence[str], used: Sequence[SourceUse], whole: int) -> dict[str, Any]:
     figure = ranking(
         [str(SOURCE_NAMES[name]) for name in names],
         [each.compute_seconds for each in used],
@@ -158,13 +160,13 @@ def _sources_figure(names: Sequence[str], used: Sequence[UsageSums], whole: int)
     return figure
 
 
-def _source_text(used: UsageSums, whole: int) -> str:
+def _source_text(used: SourceUse, whole: int) -> str:
     share = share_text(used.compute_seconds, whole)
     return f"{compute_hours_text(used.compute_seconds)} · {share}"
 
 
-def _sources_summary(sums: Mapping[str, UsageSums], whole: int) -> str:
-    beyond = [sums.get(name, UsageSums()) for name in ("on_demand", "over_limit")]
+def _sources_summary(sums: Mapping[str, SourceUse], whole: int) -> str:
+    beyond = [sums.get(name, SourceUse()) for name in ("on_demand", "over_limit")]
     return _("%(share)s of %(whole)s was on demand, for %(cost)s.") % {
         "share": share_text(sum(each.compute_seconds for each in beyond), whole),
         "whole": compute_hours_text(whole),
@@ -248,7 +250,7 @@ def cost_chart(head: str, rows: Sequence[CostRow]) -> theme.Chart:
         id="cost-by",
         title=_("Who and what used it"),
         summary=_cost_summary(rows) if top else "",
-        note=rest_text(len(rows) - len(top), len(rows) - len(top)),
+        note=rest_text(len(rows) - len(top), min(len(rows), MOST_ROWS) - len(top)),
         headers=[
             head,
             _("Sessions"),
@@ -259,7 +261,7 @@ def cost_chart(head: str, rows: Sequence[CostRow]) -> theme.Chart:
             _("Cost"),
             _("Cost before"),
         ],
-        rows=[_cost_row(row, whole) for row in rows],
+        rows=[_cost_row(row, whole) for row in rows[:MOST_ROWS]],
         figure=ranking(
             [shortened(row.label, keep="start") for row in top],
             [row.now.compute_seconds for row in top],

@@ -1,23 +1,22 @@
 """What a period's sessions come to: five figures, the trend, images and people."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, Sum
 
 from offload_portal.common.periods import Period, day_start
 from orgs.privacy import LEAST_GROUP, is_enough, is_veiled, pseudonym_of
-from sessions.models import ContainerRun, Session
 from sessions.models.session import SessionQuerySet
+from sessions.selectors.image_use import MOST_LISTED, ImageUse, images_used
 from sessions.selectors.scope import Running, Scope, length, running_among
 from usage.selectors import Grain, usage_rows
 from usage.selectors.days import DayOfUse, use_by_day
 
 TOP = 4
-MOST_LISTED = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,6 @@ class Figures:
         if not self.sessions:
             return None
         return (2 * self.total_seconds + self.sessions) // (2 * self.sessions)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageUse:
-    """An image reference and how often it was used."""
-
-    image: str
-    sessions: int
-    runs: int
-    users: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +80,11 @@ def activity_summary(scope: Scope) -> ActivitySummary:
     A fixed number of statements, whatever the number of sessions, people and images.
     """
     period, before = scope.period, scope.before
-    both = scope.started(before, period)
-    sessions = Session.objects.filter(pk__in=both.values("pk"))
-    runs = ContainerRun.objects.filter(session__in=both.values("pk"))
-    running = running_among(both, scope.at)
-    figures, earlier = _figures(sessions, runs, running, period, before)
+    sessions = scope.started(before, period)
+    used = images_used(sessions, period.start, LEAST_GROUP if scope.is_aggregate else 0)
+    people = _people(sessions, running_among(sessions, scope.at), period)
+    figures = _figures([person.now for person in people], used.images)
+    earlier = _figures([person.before for person in people], used.images_before)
     if scope.is_aggregate and not is_enough(earlier.users):
         earlier = Figures()
     days, days_before = _days(scope)
@@ -107,60 +96,76 @@ def activity_summary(scope: Scope) -> ActivitySummary:
         earlier=earlier,
         days=days,
         days_before=days_before,
-        images=_images(runs, scope),
-        people=_people(sessions, running, scope),
+        images=used.most,
+        people=_ranked(people, scope),
         as_of=scope.at,
     )
+
+
+@dataclass(slots=True)
+class _Share:
+    """Somebody's sessions that started in a period."""
+
+    sessions: int = 0
+    seconds: int = 0
+
+
+@dataclass(slots=True)
+class _Person:
+    id: uuid.UUID
+    name: str
+    email: str
+    now: _Share
+    before: _Share
+
+
+def _people(
+    sessions: SessionQuerySet, running: Sequence[Running], period: Period
+) -> Sequence[_Person]:
+    """Everybody who started one of the sessions, with what they come to in each period.
+
+    An organization has few enough people to add up here. One statement.
+    """
+    now, then = Q(created_at__gte=period.start), Q(created_at__lt=period.start)
+    rows: Any = (
+        sessions.values("person_id", "person__name", "person__email")
+        .annotate(
+            sessions_now=Count("pk", filter=now),
+            sessions_then=Count("pk", filter=then),
+            length_now=Sum(length(), filter=now),
+            length_then=Sum(length(), filter=then),
+        )
+        .order_by("person_id")
+    )
+    found = {
+        row["person_id"]: _Person(
+            row["person_id"],
+            row["person__name"] or row["person__email"],
+            row["person__email"],
+            _Share(row["sessions_now"], _whole_seconds(row["length_now"])),
+            _Share(row["sessions_then"], _whole_seconds(row["length_then"])),
+        )
+        for row in rows
+    }
+    for session in running:
+        person = found.get(session.person_id)
+        if person is not None:  # nobody's first session began between the two statements
+            share = person.now if period.contains(session.created_at) else person.before
+            share.seconds += session.seconds
+    return list(found.values())
 
 
 def _whole_seconds(length: timedelta | None) -> int:
     return 0 if length is None else length // timedelta(seconds=1)
 
 
-def _figures(
-    sessions: SessionQuerySet,
-    runs: QuerySet[ContainerRun],
-    running: Sequence[Running],
-    period: Period,
-    before: Period,
-) -> tuple[Figures, Figures]:
-    """Both periods in two statements."""
-    now, then = Q(created_at__gte=period.start), Q(created_at__lt=period.start)
-    counted = sessions.aggregate(
-        sessions_now=Count("pk", filter=now),
-        sessions_then=Count("pk", filter=then),
-        users_now=Count("person_id", filter=now, distinct=True),
-        users_then=Count("person_id", filter=then, distinct=True),
-        length_now=Sum(length(), filter=now),
-        length_then=Sum(length(), filter=then),
-    )
-    images = runs.aggregate(
-        now=_images_in(session__created_at__gte=period.start),
-        then=_images_in(session__created_at__lt=period.start),
-    )
-    return (
-        _figures_of(counted, images, "now", _sum_in(running, period)),
-        _figures_of(counted, images, "then", _sum_in(running, before)),
-    )
-
-
-def _images_in(**when: datetime) -> Count:
-    return Count("image", filter=Q(**when), distinct=True)
-
-
-def _figures_of(
-    counted: Mapping[str, Any], images: Mapping[str, int], which: str, running_seconds: int
-) -> Figures:
+def _figures(shares: Sequence[_Share], images: int) -> Figures:
     return Figures(
-        total_seconds=_whole_seconds(counted[f"length_{which}"]) + running_seconds,
-        sessions=counted[f"sessions_{which}"],
-        images=images[which],
-        users=counted[f"users_{which}"],
+        total_seconds=sum(share.seconds for share in shares),
+        sessions=sum(share.sessions for share in shares),
+        images=images,
+        users=sum(share.sessions > 0 for share in shares),
     )
-
-
-def _sum_in(running: Iterable[Running], period: Period) -> int:
-    return sum(session.seconds for session in running if period.contains(session.created_at))
 
 
 def _days(scope: Scope) -> tuple[tuple[DayOfUse, ...], tuple[DayOfUse, ...]]:
@@ -202,23 +207,6 @@ def _of_enough(days: tuple[DayOfUse, ...], scope: Scope, period: Period) -> tupl
     return tuple(day if day.day in enough else DayOfUse(day.day, {}) for day in days)
 
 
-def _images(runs: QuerySet[ContainerRun], scope: Scope) -> tuple[ImageUse, ...]:
-    rows = (
-        runs.filter(session__created_at__gte=scope.period.start)
-        .values("image")
-        .annotate(
-            in_sessions=Count("session_id", distinct=True),
-            runs=Count("pk"),
-            users=Count("session__person_id", distinct=True),
-        )
-        .filter(users__gte=LEAST_GROUP if scope.is_aggregate else 0)
-        .order_by("-in_sessions", "-runs", "image")[:MOST_LISTED]
-    )
-    return tuple(
-        ImageUse(row["image"], row["in_sessions"], row["runs"], row["users"]) for row in rows
-    )
-
-
 def _seen(use: PersonUse, scope: Scope) -> PersonUse:
     """As the asker may see them (`orgs.privacy`)."""
     organization = scope.organization
@@ -228,36 +216,18 @@ def _seen(use: PersonUse, scope: Scope) -> PersonUse:
     return replace(use, person_id=one.id, name=one.name, email=one.code)
 
 
-def _people(
-    sessions: SessionQuerySet, running: Sequence[Running], scope: Scope
-) -> tuple[PersonUse, ...]:
-    """Most time first, then most sessions; an organization has few enough people to sort here.
+def _ranked(people: Sequence[_Person], scope: Scope) -> tuple[PersonUse, ...]:
+    """Most time first, then most sessions.
 
     Nobody where insights are in aggregate, and codes where they are pseudonymous.
     """
     if scope.is_aggregate:
         return ()
-    start = scope.period.start
-    extra: dict[uuid.UUID, int] = {}
-    for session in running:
-        if session.created_at >= start:
-            extra[session.person_id] = extra.get(session.person_id, 0) + session.seconds
-    rows = (
-        sessions.filter(created_at__gte=start)
-        .values("person_id", "person__name", "person__email")
-        .annotate(count=Count("pk"), total=Sum(length()))
-        .order_by("person_id")
-    )
-    people = [
-        PersonUse(
-            person_id=row["person_id"],
-            name=row["person__name"] or row["person__email"],
-            email=row["person__email"],
-            sessions=row["count"],
-            total_seconds=_whole_seconds(row["total"]) + extra.get(row["person_id"], 0),
-        )
-        for row in rows
+    uses = [
+        PersonUse(one.id, one.name, one.email, one.now.sessions, one.now.seconds)
+        for one in people
+        if one.now.sessions
     ]
-    people = [_seen(use, scope) for use in people]
-    people.sort(key=lambda use: (-use.total_seconds, -use.sessions, use.name))
-    return tuple(people[:MOST_LISTED])
+    seen = [_seen(use, scope) for use in uses]
+    seen.sort(key=lambda use: (-use.total_seconds, -use.sessions, use.name))
+    return tuple(seen[:MOST_LISTED])

@@ -7,7 +7,9 @@ from datetime import date, timedelta
 from offload_portal.common.periods import Period, day_start
 from sessions.selectors.scope import Scope
 from usage.selectors import Grain, GroupBy, Grouping, UsageRow, UsageSums, usage_rows
+from usage.selectors.days import use_by_day, use_by_source
 from usage.selectors.groups import BY_SOURCE
+from usage.selectors.ledger import SourceUse
 from usage.selectors.reports import usage_rows_of
 
 MONTHS = 12
@@ -34,7 +36,7 @@ class MonthOfUse:
 
     first: date
     last: date
-    by_source: Mapping[str, UsageSums]
+    by_source: Mapping[str, SourceUse]
 
     @property
     def compute_seconds(self) -> int:
@@ -45,7 +47,7 @@ class MonthOfUse:
         return sum(sums.cost_microusd for sums in self.by_source.values())
 
     def compute_seconds_of(self, source: str) -> int:
-        return self.by_source.get(source, UsageSums()).compute_seconds
+        return self.by_source.get(source, SourceUse()).compute_seconds
 
 
 def cost_rows(scope: Scope, group_by: GroupBy | Grouping) -> tuple[CostRow, ...]:
@@ -59,10 +61,16 @@ def cost_rows(scope: Scope, group_by: GroupBy | Grouping) -> tuple[CostRow, ...]
     )
 
 
-def sources_of(scope: Scope) -> tuple[dict[str, UsageSums], dict[str, UsageSums]]:
+def sources_of(scope: Scope) -> tuple[dict[str, SourceUse], dict[str, SourceUse]]:
     """What each source paid in the period and in the one before. One statement."""
-    now, before = _both(scope, BY_SOURCE)
-    return {row.group: row.sums for row in now}, {row.group: row.sums for row in before}
+    if scope.is_everything:
+        now, before = use_by_source(scope.organization.pk, [scope.period, scope.before])
+        return now, before
+    rows_now, rows_before = _both(scope, BY_SOURCE)
+    return (
+        {row.group: _use(row.sums) for row in rows_now},
+        {row.group: _use(row.sums) for row in rows_before},
+    )
 
 
 def _both(
@@ -79,15 +87,31 @@ def months_of(scope: Scope) -> tuple[MonthOfUse, ...]:
     number = today.year * 12 + today.month - 1
     firsts = [_first(number - back) for back in reversed(range(MONTHS))]
     whole = Period(day_start(scope.zone, firsts[0]), scope.at + timedelta(seconds=1))
-    found: dict[date, dict[str, UsageSums]] = {}
-    for row in usage_rows(scope.question(whole), Grain.MONTH, BY_SOURCE):
-        first = row.start.astimezone(scope.zone).date().replace(day=1)
-        found.setdefault(first, {})[row.group] = row.sums
+    found = _by_month(scope, whole)
     used = [first for first in firsts if first >= min(found, default=today)]
     return tuple(
         MonthOfUse(first, _first(_number(first) + 1) - timedelta(days=1), found.get(first, {}))
         for first in used
     )
+
+
+def _by_month(scope: Scope, whole: Period) -> dict[date, dict[str, SourceUse]]:
+    """By the month's first day. One statement."""
+    found: dict[date, dict[str, SourceUse]] = {}
+    if scope.is_everything:
+        for day in use_by_day(scope.organization.pk, whole.start, whole.end, scope.zone):
+            month = found.setdefault(day.day.replace(day=1), {}) if day.by_source else {}
+            for source, use in day.by_source.items():
+                month[source] = month.get(source, SourceUse()).plus(use)
+        return found
+    for row in usage_rows(scope.question(whole), Grain.MONTH, BY_SOURCE):
+        first = row.start.astimezone(scope.zone).date().replace(day=1)
+        found.setdefault(first, {})[row.group] = _use(row.sums)
+    return found
+
+
+def _use(sums: UsageSums) -> SourceUse:
+    return SourceUse(sums.seconds, sums.compute_seconds, sums.cost_microusd)
 
 
 def _number(first: date) -> int:

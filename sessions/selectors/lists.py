@@ -4,8 +4,11 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from offload_portal.common.periods import to_seconds
 from offload_portal.common.refusals import not_found
@@ -16,7 +19,7 @@ from orgs.selectors.second_factor import has_second_factor
 from sessions import clock
 from sessions.filters import SessionFilter
 from sessions.models import Session
-from sessions.models.session import BESIDE, policy_mark
+from sessions.models.session import BESIDE, SessionQuerySet, policy_mark
 from sessions.selectors.facts import ends_from_below, facts_of
 from sessions.selectors.reading import Reading, read_session
 from sessions.selectors.views import SessionView, views_of
@@ -199,7 +202,7 @@ def _everyone_in(person: Person, memberships: Sequence[Membership]) -> frozenset
     )
 
 
-def filtered(chosen: SessionFilter, at: datetime) -> QuerySet[Session]:
+def filtered(chosen: SessionFilter, at: datetime) -> SessionQuerySet:
     """The sessions that the filter lets through, as of the instant."""
     sessions = chosen.apply(Session.objects.all(), at)
     if not chosen.states:
@@ -236,19 +239,63 @@ def ended_in_second(chosen: SessionFilter, at: datetime) -> tuple[uuid.UUID, ...
     return tuple(rows.order_by("id").values_list("pk", flat=True)[:MOST_SETTLED])
 
 
-def _ordered(
-    sessions: QuerySet[Session], as_of: datetime, settled: Collection[uuid.UUID] | None
-) -> QuerySet[Session]:
-    """Running ones first, then newest, as of the first page.
+def _ran(as_of: datetime, settled: Collection[uuid.UUID] | None) -> Q:
+    """Which ran when the first page was read.
 
     A session that ends between two pages keeps its place, so that it is neither lost nor
     shown twice, also within the second of the first page where `settled` is known.
     """
-    ran_then = Q(ended_at=None) | Q(ended_at__gt=as_of)
+    ran = Q(ended_at=None) | Q(ended_at__gt=as_of)
     if settled is not None:
-        ran_then |= Q(ended_at=as_of) & ~Q(pk__in=settled)
-    running = ExpressionWrapper(ran_then, output_field=BooleanField())
-    return sessions.filter(created_at__lte=as_of).annotate(was_running=running)
+        ran |= Q(ended_at=as_of) & ~Q(pk__in=settled)
+    return ran
+
+
+def _over(as_of: datetime, settled: Collection[uuid.UUID] | None) -> Q:
+    """Which did not: the others."""
+    if settled is None:
+        return Q(ended_at__lte=as_of)
+    return Q(ended_at__lt=as_of) | Q(ended_at=as_of, pk__in=settled)
+
+
+def _halves(
+    sessions: QuerySet[Session],
+    as_of: datetime,
+    settled: Collection[uuid.UUID] | None,
+    key: SessionKey | None,
+    *,
+    backwards: bool,
+) -> list[QuerySet[Session]]:
+    """Those that ran and those that were over, each in order from the key on, the nearer first.
+
+    Apart, each is read by an index from where the page begins; sorted together, all would be read.
+    """
+    known = sessions.filter(created_at__lte=as_of)
+    ran, over = known.filter(_ran(as_of, settled)), known.filter(_over(as_of, settled))
+    sign = "" if backwards else "-"
+    halves = [half.order_by(f"{sign}created_at", f"{sign}id") for half in (ran, over)]
+    if backwards:
+        halves.reverse()
+    if key is None:
+        return halves
+    near = 0 if key.running != backwards else 1
+    if near == 1:  # the key lies in the last half, so the other one is behind
+        return [halves[1].filter(_beyond(key, backwards=backwards))]
+    return [halves[0].filter(_beyond(key, backwards=backwards)), halves[1]]
+
+
+def _first_of(halves: Sequence[QuerySet[Session]], count: int) -> RawSQL | tuple[()]:
+    """The identifiers of so many of each."""
+    texts: list[str] = []
+    values: list[Any] = []
+    for half in halves:
+        try:
+            text, given = half.values("id")[:count].query.sql_with_params()
+        except EmptyResultSet:  # no row can be of nobody
+            continue
+        texts.append(f"SELECT half.id FROM ({text}) AS half")  # noqa: S608 - the ORM's own text
+        values.extend(given)
+    return RawSQL(" UNION ALL ".join(texts), values) if texts else ()  # noqa: S611 - the same
 
 
 def session_page(
@@ -265,13 +312,14 @@ def session_page(
 
     `settled` are those that had ended in that second by then (`ended_in_second`).
     """
-    sessions = _ordered(filtered(chosen, at), as_of, settled)
-    if key is not None:
-        sessions = sessions.filter(_beyond(key, backwards=backwards))
+    halves = _halves(filtered(chosen, at), as_of, settled, key, backwards=backwards)
     sign = "" if backwards else "-"
     order = [f"{sign}{name}" for name in ("was_running", "created_at", "id")]
+    ran = ExpressionWrapper(_ran(as_of, settled), output_field=BooleanField())
     found = list(
-        sessions.order_by(*order)
+        Session.objects.filter(pk__in=_first_of(halves, size + 1))
+        .annotate(was_running=ran)
+        .order_by(*order)
         .select_related("pulse", *BESIDE)
         .annotate(policy_mark=policy_mark())
         .prefetch_related("stretches")[: size + 1]
@@ -291,13 +339,9 @@ def session_page(
 
 
 def _beyond(key: SessionKey, *, backwards: bool) -> Q:
+    """Within the key's half."""
     word = "gt" if backwards else "lt"
-    same_running = Q(was_running=key.running)
     later = Q(**{f"created_at__{word}": key.created_at})
     tie = Q(created_at=key.created_at) & Q(**{f"id__{word}": key.id})
-    beyond = same_running & (later | tie)
-    if backwards and not key.running:
-        return beyond | Q(was_running=True)
-    if not backwards and key.running:
-        return beyond | Q(was_running=False)
-    return beyond
+    # Said once more without an alternative, for the index.
+    return Q(**{f"created_at__{word}e": key.created_at}) & (later | tie)

@@ -64,7 +64,7 @@ def _is_known(
 
 def _differences(sessions: list[Session], marks: dict[uuid.UUID, datetime]) -> Iterator[Difference]:
     keys = [session.id for session in sessions]
-    uses = uses_of_sessions(keys)
+    uses = uses_of_sessions((session.id, session.organization_id) for session in sessions)
     unpaid = dict(
         UnpaidTime.objects.filter(session_id__in=keys)
         .values("session_id")

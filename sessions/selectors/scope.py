@@ -77,19 +77,18 @@ class Scope:
         return replace(self.chosen, started_after=None, started_before=None)
 
     @cached_property
-    def passing(self) -> QuerySet[Session]:
+    def passing(self) -> SessionQuerySet:
         """Those that pass, whenever they started."""
         return filtered(self.whenever, self.at)
 
     def started(self, *periods: Period) -> SessionQuerySet:
-        """Those that started in the periods, which lie beside each other; as they were read once.
+        """Those that started in the periods, which lie beside each other.
 
         Without periods it is the one that is looked at.
         """
         asked = periods or (self.period,)
         first, last = min(one.start for one in asked), max(one.end for one in asked)
-        within = self.passing.filter(created_at__gte=first, created_at__lt=last).values("pk")
-        return Session.objects.filter(pk__in=within)
+        return self.passing.filter(created_at__gte=first, created_at__lt=last)
 
     def people(self) -> int:
         """How many people started the period's sessions. One statement."""
@@ -115,6 +114,11 @@ class Scope:
         )
         by_people_alone = replace(self.whenever, people=None) == wall
         return people, None if by_people_alone else self.passing.values("pk")
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether all use counts and may be told, so that the rollups have it."""
+        return self.narrowed == (None, None) and not self.question().counts_people
 
     def question(self, period: Period | None = None) -> UsageQuestion:
         """The use in the period of whatever session passes, whenever it started."""

@@ -126,7 +126,8 @@ def beside_of(
 ) -> Beside:
     identifiers = [session.id for session in sessions]
     images, runs = _images(identifiers)
-    return Beside(ends=ends, uses=uses_of_sessions(identifiers), images=images, runs=runs)
+    uses = uses_of_sessions((session.id, session.organization_id) for session in sessions)
+    return Beside(ends=ends, uses=uses, images=images, runs=runs)
 
 
 def _images(

@@ -15,7 +15,8 @@ from sessions import charts
 from sessions.charts.timeline import MOST_LANES, legend_of
 from sessions.models import Session
 from sessions.selectors import Insights, find_session, insights
-from sessions.selectors.activity import ImageUse, PersonUse
+from sessions.selectors.activity import PersonUse
+from sessions.selectors.image_use import ImageUse
 from sessions.services import SampleSeen
 from tests.sessions import worlds
 from usage.selectors import DayOfUse, SourceUse

@@ -24,6 +24,10 @@ def sums(hours: int, cost: int = 0) -> UsageSums:
     return UsageSums(hours * HOUR, hours * HOUR, cost, 1, 1)
 
 
+def paid(hours: int, cost: int = 0) -> SourceUse:
+    return SourceUse(hours * HOUR, hours * HOUR, cost)
+
+
 class TestHeatMap:
     def test_each_cell_has_its_hours_and_a_shade_of_the_most(self) -> None:
         week = [HourOfWeek(1, 9, 1, 6 * HOUR), HourOfWeek(7, 23, 1, HOUR), HourOfWeek(3, 0, 1, 1)]
@@ -124,7 +128,7 @@ def test_what_engines_did_adds_up_and_leaves_out_what_never_was() -> None:
 
 def test_sources_have_their_share_and_their_colour() -> None:
     chart = costs.sources_chart(
-        {"committed": sums(3), "on_demand": sums(1, 2_500_000)}, {"committed": sums(6)}
+        {"committed": paid(3), "on_demand": paid(1, 2_500_000)}, {"committed": paid(6)}
     )
     figure = accepted(chart)
     assert figure.data[0].x == (3 * HOUR, HOUR)
@@ -135,8 +139,8 @@ def test_sources_have_their_share_and_their_colour() -> None:
 
 def test_months_lead_to_themselves() -> None:
     months = [
-        MonthOfUse(date(2026, 2, 1), date(2026, 2, 28), {"committed": sums(5)}),
-        MonthOfUse(date(2026, 3, 1), date(2026, 3, 31), {"on_demand": sums(2, 9_000_000)}),
+        MonthOfUse(date(2026, 2, 1), date(2026, 2, 28), {"committed": paid(5)}),
+        MonthOfUse(date(2026, 3, 1), date(2026, 3, 31), {"on_demand": paid(2, 9_000_000)}),
     ]
     chart = costs.months_chart(months, lambda month: f"?since={month.first}&until={month.last}")
     figure = accepted(chart)

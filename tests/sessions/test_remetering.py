@@ -34,7 +34,7 @@ def run(organization, at, *, dry_run=False, reason="A second was counted twice",
 
 
 def sums(session):
-    use = uses_of_sessions([session.pk])[session.pk]
+    use = uses_of_sessions([(session.pk, session.organization_id)])[session.pk]
     return {source: (one.seconds, one.compute_seconds) for source, one in use.items()}
 
 

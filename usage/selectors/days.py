@@ -1,13 +1,13 @@
 """Use by local day and source: what charts and reports show."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from offload_portal.common.periods import Period, local_days
@@ -113,6 +113,38 @@ def _narrowed(
         (as_day(day), source, wall, compute, cost)
         for day, source, wall, compute, cost, _sessions, _people in sums_of_parts(parts)
     ]
+
+
+def use_by_source(
+    organization_id: uuid.UUID, periods: Sequence[Period]
+) -> list[dict[str, SourceUse]]:
+    """What each source paid in each of the periods, all of it, from the rollups. One statement."""
+    sums = {"wall": "seconds", "compute": "compute_seconds", "cost": "cost_microusd"}
+    rows: Any = (
+        UsageQuarter.objects.filter(
+            organization_id=organization_id,
+            at__gte=min(period.start for period in periods),
+            at__lt=max(period.end for period in periods),
+        )
+        .values("source")
+        .annotate(
+            **{
+                f"{name}_{number}": Sum(
+                    column, filter=Q(at__gte=period.start, at__lt=period.end), default=0
+                )
+                for number, period in enumerate(periods)
+                for name, column in sums.items()
+            }
+        )
+        .order_by("source")
+    )
+    found: list[dict[str, SourceUse]] = [{} for _period in periods]
+    for row in rows:
+        for number, by_source in enumerate(found):
+            use = SourceUse(*(row[f"{name}_{number}"] for name in sums))
+            if use.seconds or use.compute_seconds or use.cost_microusd:
+                by_source[row["source"]] = use
+    return found
 
 
 def billing_period(organization: Organization) -> Period | None:

@@ -14,17 +14,32 @@ from usage.models import LedgerEntry, UnpaidTime
 class SourceUse:
     """What one source paid: wall seconds, compute-seconds, micro-dollars."""
 
-    seconds: int
-    compute_seconds: int
-    cost_microusd: int
+    seconds: int = 0
+    compute_seconds: int = 0
+    cost_microusd: int = 0
+
+    def plus(self, other: "SourceUse") -> "SourceUse":
+        return SourceUse(
+            self.seconds + other.seconds,
+            self.compute_seconds + other.compute_seconds,
+            self.cost_microusd + other.cost_microusd,
+        )
 
 
 def uses_of_sessions(
-    sessions: Iterable[uuid.UUID],
+    sessions: Iterable[tuple[uuid.UUID, uuid.UUID]],
 ) -> dict[uuid.UUID, Mapping[str, SourceUse]]:
-    """By session and source, corrections included, as of the watermark. One statement."""
+    """By session and source, corrections included, as of the watermark. One statement.
+
+    `sessions` are pairs of a session's identifier and its organization's, by which the ledger is
+    ordered.
+    """
+    pairs = list(sessions)
     rows = (
-        LedgerEntry.objects.filter(session_id__in=list(sessions))
+        LedgerEntry.objects.filter(
+            organization_id__in={organization for _session, organization in pairs},
+            session_id__in=[session for session, _organization in pairs],
+        )
         .values("session_id", "source")
         .annotate(wall=Sum("seconds"), compute=Sum("compute_seconds"), cost=Sum("cost_microusd"))
         .order_by("session_id", "source")
