@@ -9,6 +9,7 @@ from django.db.models import Case, Count, F, IntegerField, Max, Sum, Value, When
 
 from orgs.models import Organization
 from orgs.selectors.members import MemberFilter
+from sessions.enums import EndReason
 from sessions.selectors.engine_time import waited
 from sessions.selectors.members import members_with_use
 from sessions.selectors.outcomes import FailingImage, failing_images
@@ -16,6 +17,7 @@ from sessions.selectors.rebuilt import RebuiltImage, rebuilt_image
 from sessions.selectors.scope import Scope
 from usage.selectors import usage_sums
 from usage.selectors.commitments import CommitmentCheck, commitment_check
+from usage.selectors.days import use_by_source
 
 HOUR = 3_600
 # Below these nobody should be bothered.
@@ -75,7 +77,7 @@ class Advice:
 def advice_of(scope: Scope, rate_microusd: int | None) -> Advice:
     """At most eleven statements, whatever the number of sessions and people."""
     organization = scope.organization
-    images = failing_images(scope)
+    images = failing_images(scope).images
     return Advice(
         idle=idle_check(scope),
         licenses=license_check(organization, scope.at),
@@ -100,7 +102,7 @@ def idle_check(scope: Scope) -> IdleCheck:
     )
     found: dict[str, Any] = (
         scope.started()
-        .filter(ended_at__isnull=False)
+        .filter(end_reason=EndReason.IDLE)
         .annotate(wait=waited(), short=shorter)
         .filter(wait__gt=0)
         .aggregate(
@@ -114,10 +116,18 @@ def idle_check(scope: Scope) -> IdleCheck:
         sessions=found["sessions"],
         waited=found["waited"] or 0,
         saved=(found["waited"] or 0) - (found["least"] or 0),
-        billed=usage_sums(scope.question()).compute_seconds,
+        billed=_billed(scope),
         suggested_seconds=suggested,
         longest_seconds=found["longest"] or 0,
     )
+
+
+def _billed(scope: Scope) -> int:
+    """All compute-seconds of the period. One statement."""
+    if scope.is_everything:
+        (found,) = use_by_source(scope.organization.pk, [scope.period])
+        return sum(use.compute_seconds for use in found.values())
+    return usage_sums(scope.question()).compute_seconds
 
 
 def license_check(organization: Organization, at: datetime) -> LicenseCheck:

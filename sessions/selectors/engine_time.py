@@ -1,7 +1,7 @@
 """What engines did with their time: in use, waiting, idle, starting; and who pays for it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -42,7 +42,7 @@ class EngineTime:
     resumed_idle: int = 0
     free_idle: int = 0
     starting: int = 0
-    people: int = 0
+    people: int = field(default=0, compare=False)  # told only where insights are in aggregate
 
     @property
     def billed(self) -> int:
@@ -121,7 +121,7 @@ def _written(sessions: SessionQuerySet, scope: Scope) -> dict[date, EngineTime]:
             billed=Sum("billed_seconds"),
             waiting=Sum(waited()),
             starting=Sum(until_ready),
-            people=Count("person_id", distinct=True),
+            people=Count("person_id", distinct=True) if scope.is_aggregate else Value(0),
         )
         .order_by("day")
     )

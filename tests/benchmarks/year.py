@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.year [--sessions 2000000] [--times 5]
 
-Half of the sessions are the first organization's (`year_data`). Its owner asks for each page with
-each filter, over a month and over the year, one after the other; the time is that to the first byte
-of the answer. Beside it stands a page of the same organization that asks for no sessions.
+Half of the sessions are the first organization's (`year_data`), the second one has a ninth of that.
+Their owners ask for each page with each filter, over a month and over the year, one after the
+other; the time is that to the first byte of the answer. Beside it stands a page of the same
+organization that asks for no sessions.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import statistics
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tests.benchmarks.data import DataSet
@@ -24,51 +25,52 @@ from tests.benchmarks.stack import serving, world
 from tests.factories import PASSWORD
 from tests.runtime.processes import free_port
 
-HERE = "/organizations/bench-0/"
-PLAIN = f"{HERE}settings/"
+PLAIN = "settings/"
 PAGES = {
-    "overview": HERE,
-    "summary": f"{HERE}activity/",
-    "times": f"{HERE}activity/times/",
-    "cost": f"{HERE}activity/cost/",
-    "outcomes": f"{HERE}activity/outcomes/",
-    "advice": f"{HERE}activity/advice/",
-}
-FILTERS = {
-    "everything": {},
-    "a person": {"user": "person-7@example.com"},
-    "a size": {"engine": "large"},
-    "an image": {"image": "acme/app-7:1"},
-    "a label": {"label": "project=project-7"},
-    "a state": {"state": "ended"},
+    "summary": "activity/",
+    "times": "activity/times/",
+    "cost": "activity/cost/",
+    "outcomes": "activity/outcomes/",
+    "advice": "activity/advice/",
 }
 PERIODS = {"month": 30, "year": 365}
 
 
-def signed_in(base: str) -> urllib.request.OpenerDirector:
-    """As the owner of the largest organization."""
+def signed_in(base: str, person: int) -> urllib.request.OpenerDirector:
+    """The first person of an organization owns it."""
     jar = http.cookiejar.CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
     page = opener.open(f"{base}/account/login/").read().decode()
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert token
-    given = {"login": "person-0@example.com", "password": PASSWORD}
+    given = {"login": f"person-{person}@example.com", "password": PASSWORD}
     body = urllib.parse.urlencode({**given, "csrfmiddlewaretoken": token[1]}).encode()
     answer = opener.open(urllib.request.Request(f"{base}/account/login/", body))
     assert "/login/" not in answer.url, "the owner could not sign in"
     return opener
 
 
-def asked() -> Iterator[tuple[str, str, str]]:
-    """(page, filter and period, its address)"""
+def asked(filters: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """(page, filter and period, its address in the organization)"""
     today = datetime.now(UTC).date()
-    yield "overview", "", PAGES["overview"]
+    yield "overview", "", ""
     for (name, path), filtered, (period, days) in itertools.product(
-        list(PAGES.items())[1:], FILTERS, PERIODS.items()
+        PAGES.items(), filters, PERIODS.items()
     ):
         span = {"since": str(today - timedelta(days=days - 1)), "until": str(today)}
-        query = urllib.parse.urlencode({**span, **FILTERS[filtered]})
+        query = urllib.parse.urlencode({**span, **filters[filtered]})
         yield name, f"{filtered}, {period}", f"{path}?{query}"
+
+
+def filters_of(person: int) -> dict[str, dict[str, str]]:
+    return {
+        "everything": {},
+        "a person": {"user": f"person-{person + 7}@example.com"},
+        "a size": {"engine": "large"},
+        "an image": {"image": "acme/app-7:1"},
+        "a label": {"label": "project=project-7"},
+        "a state": {"state": "ended"},
+    }
 
 
 def first_byte(opener: urllib.request.OpenerDirector, address: str) -> float:
@@ -88,15 +90,20 @@ def percentile(values: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
-def measure(base: str, times: int) -> None:
-    opener = signed_in(base)
-    opener.open(base + PLAIN).read()
-    plain = [first_byte(opener, base + PLAIN) for _time in range(5 * times)]
-    print(f"without sessions: {statistics.median(plain):.0f} ms", flush=True)  # noqa: T201
+def measure(base: str, made: DataSet, organization: int, times: int) -> None:
+    person = organization * made.each
+    opener = signed_in(base, person)
+    here = f"{base}/organizations/{made.slug(organization)}/"
+    opener.open(here + PLAIN).read()
+    plain = [first_byte(opener, here + PLAIN) for _time in range(5 * times)]
+    print(  # noqa: T201
+        f"{made.slug(organization)}, without sessions: {statistics.median(plain):.0f} ms",
+        flush=True,
+    )
     everything: list[float] = []
-    for page, filtered, address in asked():
-        first_byte(opener, base + address)
-        taken = [first_byte(opener, base + address) for _time in range(times)]
+    for page, filtered, address in asked(filters_of(person)):
+        first_byte(opener, here + address)
+        taken = [first_byte(opener, here + address) for _time in range(times)]
         if page != "overview":
             everything += taken
         print(  # noqa: T201
@@ -124,7 +131,8 @@ def main() -> None:
         world(made, f"portal_benchmark_year_{os.getpid()}", fill) as there,
         serving(there.values, free_port(), "/healthz", WEB_WORKERS="1") as port,
     ):
-        measure(f"http://localhost:{port}", chosen.times)
+        for organization in (0, 1):
+            measure(f"http://localhost:{port}", made, organization, chosen.times)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.pages.reading import SignIn, statements, words
 from tests.sessions import worlds
 
 HOUR = timedelta(hours=1)
-MOST_STATEMENTS = 18
+MOST_STATEMENTS = 17
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 

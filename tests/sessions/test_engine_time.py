@@ -105,7 +105,6 @@ def test_a_running_one_counts_by_the_clock_and_parts_add_up(
     found = whole(owner, organization, at, now)
     assert found.total == 660 + 120
     assert found.free_idle == 360 + 120
-    assert found.people == 2
 
 
 def test_days_are_of_the_start_in_the_zone_and_all_of_them_are_there(
