@@ -7,14 +7,15 @@ to decorate it with, so that it is the same again.
 import os
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.sessions.months import CAME_ABOUT, Months
 
 SHRINK = os.environ.get("MONTHS_SHRINK") == "1"
-RUNS = int(os.environ.get("MONTHS_RUNS", "200"))
-# What 200 runs do not come to they have not proved.
+USUAL = 200
+RUNS = int(os.environ.get("MONTHS_RUNS", str(USUAL)))
+# What so many runs do not come to they have not proved.
 EVERYTHING = {
     "committed",
     "top_up",
@@ -29,17 +30,25 @@ EVERYTHING = {
 }
 
 
+# Side by side, so that two processors share them.
+SHARES = 2
+
+
 @pytest.mark.generated
 @pytest.mark.django_db
-def test_months_come_to_what_the_oracle_says() -> None:
+@pytest.mark.parametrize("share", range(SHARES))
+def test_months_come_to_what_the_oracle_says(share: int) -> None:
+    CAME_ABOUT.clear()
+    months = type(f"Months{share}", (Months,), {})
+    if RUNS == USUAL:  # the same everywhere; more of them are others each time
+        months = seed(share)(months)
     run_state_machine_as_test(
-        Months,
+        months,
         settings=settings(
-            max_examples=RUNS,
+            max_examples=RUNS // SHARES,
             stateful_step_count=50,
             deadline=None,
-            # The same 200 everywhere; more of them are others each time.
-            derandomize=RUNS == 200,
+            database=None,
             print_blob=True,
             # Making a failing run shorter takes longer than finding it: MONTHS_SHRINK=1 does it.
             phases=[phase for phase in Phase if phase is not Phase.shrink or SHRINK],
