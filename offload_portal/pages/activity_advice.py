@@ -28,8 +28,8 @@ from sessions.selectors.advice import Advice, IdleCheck, LicenseCheck, advice_of
 from sessions.selectors.outcomes import FailingImage
 from sessions.selectors.rebuilt import LEAST_A_DAY, RebuiltImage
 from sessions.selectors.scope import Scope
-from usage.selectors.allowances import current_rate
 from usage.selectors.commitments import CommitmentCheck
+from usage.selectors.rates import current_rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import F, Q, Sum
 
@@ -17,9 +17,10 @@ from offload_portal.common.money import per_hour
 from offload_portal.common.periods import DAY, HOUR, from_seconds, hour_of, to_seconds
 from orgs.models import Organization
 from usage.enums import EntrySource, OnDemand, PoolKind
-from usage.models import Allowance, LedgerEntry, Pool, Rate, Subscription
+from usage.models import Allowance, LedgerEntry, Pool, Subscription
 from usage.pools import OnDemand as OnDemandValue
 from usage.pools import OnDemandMode
+from usage.selectors.rates import rate_at, rates_of
 from usage.selectors.reconciled import NEVER_RECONCILED, Reconciled, reconciled_of
 
 WEEK = 7 * DAY
@@ -194,11 +195,6 @@ def allowance_of(organization: Organization, at: datetime) -> AllowanceView:
     return allowances_of([organization.pk], at)[organization.pk]
 
 
-def current_rate(organization: Organization, at: datetime) -> int | None:
-    """Micro-dollars for a compute-second on demand; None without a rate. One statement."""
-    return rate_at(_rates([organization.pk]).get(organization.pk, ()), at)
-
-
 def allowances_of(
     organizations: Iterable[uuid.UUID], at: datetime
 ) -> dict[uuid.UUID, AllowanceView]:
@@ -207,7 +203,7 @@ def allowances_of(
     rows = Allowance.objects.filter(pk__in=ids).select_related("organization__reconciliation")
     allowances = {row.organization_id: row for row in rows}
     subscriptions = _subscriptions(ids)
-    pools, rates, uses = _pools(ids, at), _rates(ids), _uses(ids, at)
+    pools, rates, uses = _pools(ids, at), rates_of(ids), _uses(ids, at)
     views = {}
     for key in ids:
         allowance = allowances.get(key)
@@ -246,14 +242,6 @@ def _pools(ids: Sequence[uuid.UUID], at: datetime) -> dict[uuid.UUID, tuple[Pool
             )
         )
     return {key: tuple(rows) for key, rows in found.items()}
-
-
-def _rates(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[tuple[date, int], ...]]:
-    found: dict[uuid.UUID, list[tuple[date, int]]] = defaultdict(list)
-    rows = Rate.objects.filter(organization_id__in=ids).order_by("organization_id", "valid_from")
-    for row in rows:
-        found[row.organization_id].append((row.valid_from, row.microusd_per_compute_second))
-    return {key: tuple(rates) for key, rates in found.items()}
 
 
 def _uses(ids: Sequence[uuid.UUID], at: datetime) -> dict[uuid.UUID, _Use]:
@@ -331,13 +319,6 @@ def _view(
         burn_week=Pace(use.week, _week_within(subscription, at)),
         used_by_source=use.by_source,
     )
-
-
-def rate_at(rates: Sequence[tuple[date, int]], at: datetime) -> int | None:
-    """The rate that holds on the instant's day, UTC."""
-    today = at.astimezone(UTC).date()
-    held = [rate for valid_from, rate in rates if valid_from <= today]
-    return held[-1] if held else None
 
 
 def _usable_until(allowance: Allowance, subscription: Subscription | None) -> datetime | None:
