@@ -39,9 +39,7 @@ NEEDS_PACKAGES = (
     ("docker", "dockerd", ("-m", "docker")),
 )
 ON_TWO = ("-n", "2", "-m", f"{EVERYWHERE} and not generated", "--only-database")
-# Few tests take most of the time: who has none left takes some of the other's.
-SHARED = ("-n", "2", "--dist", "worksteal")
-LONG_ON_TWO = (*SHARED, "-m", f"{EVERYWHERE} and generated", "--only-database")
+LONG_ON_TWO = ("-n", "2", "-m", f"{EVERYWHERE} and generated", "--only-database")
 # Where Debian keeps daemons, which is not on everybody's PATH.
 PROGRAMS = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 CHOSEN = ("overview", "activity", "session", "billing", "access", "limits")
@@ -121,7 +119,7 @@ def with_packages(extra: list[str]) -> Iterator[Outcome]:
         found = shutil.which("docker")
         without = "the plugin's tests with docker, since there is no docker client"
         yield pytest("plugin-docker", {}, "-m", "docker", PLUGIN) if found else _left_out(without)
-        yield pytest("generated", {}, *SHARED, "-m", LONG_ON_SQLITE)
+        yield pytest("generated", {}, "-n", "2", "-m", LONG_ON_SQLITE)
         yield from _on_servers()
     for kind, program, which in NEEDS_PACKAGES:
         if not shutil.which(program, path=PROGRAMS):
